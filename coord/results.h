@@ -1,0 +1,65 @@
+/* results.h - a store read into memory as one table, for export, reports and analysis.
+ *
+ * Reads without MPI, while a run writes or after. */
+#ifndef SHOAL_COORD_RESULTS_H
+#define SHOAL_COORD_RESULTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* A varied field: a number per trial, and its text. */
+struct results_axis {
+    char name[64];
+    bool is_text;
+    double
+        *number; /* [n_trials]; for names the place among the distinct names, in order seen */
+    const char **text; /* [n_trials] as a sweep file would have it */
+};
+
+struct results_metric {
+    char name[64];
+    double *value; /* [n_trials, n_records] */
+};
+
+/* All pairs of one measure; NaN where a model has no representation. */
+struct results_alignment {
+    char measure[64];
+    int64_t n_models;
+    int64_t *trial;             /* [n_models] rows of the table */
+    double *score;              /* [n_models, n_models] */
+    int32_t *layer_a, *layer_b; /* [n_models, n_models] best pair of layers, or -1 */
+};
+
+struct results {
+    char name[64]; /* of the sweep */
+    int64_t n_trials, n_records;
+    uint64_t *id, *seed;
+    uint8_t *state; /* enum trial_state */
+    double *seconds;
+    int64_t *steps_done;
+    int n_axes, n_metrics, n_alignments;
+    struct results_axis *axis;
+    struct results_metric *metric; /* the first is "step" */
+    struct results_alignment *alignment;
+    char *sweep, *resolved; /* YAML texts of the provenance */
+    int n_provenance;
+    char **provenance; /* 2 * n_provenance: name, value */
+    int n_layers;
+    char (*layer)[64];
+    struct results_inner *inner;
+};
+
+/* errors   ERR_IO names the store; ERR_FORMAT says what it lacks. Local. */
+enum err_code results_read(const char *store_path, struct results **out, struct err *e);
+void results_destroy(struct results *r);
+
+const struct results_axis *results_axis(const struct results *r, const char *name);
+const struct results_metric *results_metric(const struct results *r, const char *name);
+const struct results_alignment *results_alignment(const struct results *r, const char *measure);
+
+/* Value of a metric at the trial's last record that has a step, NaN if the trial has none. */
+double results_last(const struct results *r, const struct results_metric *m, int64_t trial);
+
+#endif

@@ -1,0 +1,63 @@
+/* state.h - where every trial stands: a fold over the journal. */
+#ifndef SHOAL_COORD_STATE_H
+#define SHOAL_COORD_STATE_H
+
+#include "base/table.h"
+#include "coord/journal.h"
+
+enum trial_state {
+    TRIAL_PLANNED,
+    TRIAL_QUEUED, /* handed to a worker, not begun */
+    TRIAL_RUNNING,
+    TRIAL_DONE,
+    TRIAL_DIVERGED,
+    TRIAL_FAILED,
+    TRIAL_LOST,
+    TRIAL_STATES
+};
+
+/* Rows of struct row, in the order of the enum: "planned", "queued", ... */
+extern const struct table trial_states;
+
+struct trial_status {
+    uint64_t id;
+    enum trial_state state;
+    int32_t attempts, worker;
+    double since;   /* time of the last event */
+    double seconds; /* of work, when done */
+    double cost;    /* FLOPs */
+    uint64_t checksum;
+    char *reason; /* of a failure or a divergence, or NULL; owned by the state */
+};
+
+/* The run as a whole. */
+struct run_status {
+    int64_t trials; /* of the plan last run */
+    int64_t runs;   /* times the journal was opened for a run */
+    int ranks, workers;
+    double started, ended; /* of the last run; ended 0 while it is on or was killed */
+    int exit_code;         /* of the last run, when ended */
+    char host[64], text[64];
+    double flops_left, flops_done, flops_total; /* cost-weighted progress */
+    double rate; /* FLOPs per second of worker time, measured over the last run */
+};
+
+struct state;
+
+enum err_code state_create(struct state **out, struct err *e);
+void state_destroy(struct state *s);
+
+/* Applies one event. Unknown events are ignored (a newer shoal wrote them). */
+void state_apply(struct state *s, const struct event *event);
+
+/* state_create and a replay of the store's journal. */
+enum err_code state_read(const char *store_path, struct state **out, struct err *e);
+
+/* A run begins: trials that were queued or running in a run that is gone become planned again.
+ * (What the event "run" does when applied.) */
+const struct trial_status *state_find(const struct state *s,
+                                      uint64_t id); /* or NULL: planned */
+const struct run_status *state_run(const struct state *s);
+void state_counts(const struct state *s, int64_t count[TRIAL_STATES]);
+
+#endif

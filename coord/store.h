@@ -1,0 +1,55 @@
+/* store.h - the HDF5 file that a sweep leaves: all metadata made before the first trial, then
+ * only independent raw writes of whole rows.
+ *
+ * Schema (a trial is a row; row numbers never change, an extension adds rows behind):
+ *
+ *   /trial /record /slot          dimension scales (netCDF-4: named dimensions)
+ *   /trials/id                    uint64 [trial]; 0: row not in use
+ *   /trials/state                 uint8 [trial], enum trial_state; written after all else of a
+ * row /trials/seed seconds worker checksum steps_done   [trial] /trials/<field> [trial] one per
+ * field that varies: int64, float64, or fixed text /metrics/<name>               float64
+ * [trial, record], NaN until written /metrics/step                 float64 [trial, record],
+ * optimizer steps done at the record /representations/<probe set>/<layer>/<d>/data   float32
+ * [member, slot, probe, d] /representations/<probe set>/<layer>/<d>/trial  int64 [member]: the
+ * row of each member /probe/<probe set>/index      int64 [probe], samples of the split
+ *   /provenance                   group; text attributes, and datasets sweep, resolved (text)
+ *   /alignment                    external link to STORE.d/alignment.h5:/alignment
+ */
+#ifndef SHOAL_COORD_STORE_H
+#define SHOAL_COORD_STORE_H
+
+#include "coord/plan.h"
+#include "coord/state.h"
+
+struct store;
+
+/* Makes path fit the plan: creates it, accepts it as it is, or extends it (a copy STORE.new
+ * with the larger shapes, synced and renamed; a kill at any moment leaves the old or the new
+ * one). provenance: NULL-terminated pairs name, value. row[n_trials] receives the store row of
+ * each trial. errors   ERR_CONFIG when the store belongs to another sweep (other name,
+ * experiment, root seed, recording, or no trial in common), naming what differs; ERR_IO. Local:
+ * one rank, before any other opens the store. */
+enum err_code store_prepare(const char *path, const struct plan *plan,
+                            const char *const *provenance, int64_t *row, struct err *e);
+
+/* How many of the plan's trials the store has done, lacks, and has beyond the plan. Reads only;
+ * a missing store has none. Local, no MPI needed. */
+enum err_code store_compare(const char *path, const struct plan *plan, int64_t *kept,
+                            int64_t *fresh, int64_t *changed, struct err *e);
+
+/* Opens for writing rows, each rank for itself on MPI_COMM_SELF. Local. */
+enum err_code store_open(const char *path, const struct record *record, struct store **out,
+                         struct err *e);
+enum err_code store_close(struct store *s, struct err *e);
+
+/* Writes one trial's row: metrics, representations, then seconds, worker, checksum, and its
+ * state last. records and layer_dim are those of the trial's shape. Fills result->checksum
+ * (XXH64 over metric, step and layer bytes in this order). Independent of other ranks. Local.
+ * cost     raw writes only */
+enum err_code store_write(struct store *s, int64_t row, const struct trial_shape *shape,
+                          const struct rows *rows, struct result *result, struct err *e);
+
+/* Makes what was written durable (fdatasync). Local. */
+enum err_code store_sync(struct store *s, struct err *e);
+
+#endif

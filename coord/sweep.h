@@ -1,0 +1,109 @@
+/* sweep.h - the sweep file as data: base settings, what varies, what is recorded and analysed.
+ */
+#ifndef SHOAL_COORD_SWEEP_H
+#define SHOAL_COORD_SWEEP_H
+
+#include "base/arena.h"
+#include "base/expr.h"
+#include "base/yaml.h"
+#include "experiments/experiment.h"
+#include "worker/task.h"
+
+enum {
+    SWEEP_MAX_MEASURES = 16,
+    SWEEP_MAX_FIGURES = 32,
+    SWEEP_MAX_TABLES = 16,
+    SWEEP_MAX_ORDER = 4,
+};
+
+/* A group of fields that take their values together: one field for an axis, several for a zip.
+ */
+struct axis {
+    int n_fields;
+    const struct field **field;
+    int64_t count;        /* of values */
+    unsigned char *value; /* count images of the fields' values, axis_value_size bytes each */
+    struct yaml_mark mark;
+};
+
+/* `when` entry: where the condition holds, further axes (their product) and fixed settings. */
+struct when {
+    struct expr *condition;
+    int n_axes;
+    struct axis *axis; /* a `set` is an axis with one value */
+};
+
+struct figure_spec {
+    int type; /* figure_types: line, matrix */
+    char y[TASK_NAME], x[TASK_NAME], hue[TASK_NAME], value[TASK_NAME];
+    char log[4]; /* "", "x", "y", "xy" */
+    double ci;   /* percent */
+    int n_order;
+    char order[SWEEP_MAX_ORDER][TASK_NAME];
+    char filter[TASK_PATH];
+};
+
+struct table_spec {
+    char rows[TASK_NAME], cols[TASK_NAME], value[TASK_NAME];
+    int show; /* mean, mean_ci, mean_sd */
+    bool bold;
+    char filter[TASK_PATH];
+};
+
+struct run_spec {
+    int order;         /* run_orders: longest_first, file */
+    double max_failed; /* stop handing out after this many failed trials; < 0: percent as -p */
+    bool fail_fast;
+};
+
+struct analysis_spec {
+    int n_measures;
+    char measure[SWEEP_MAX_MEASURES][TASK_NAME]; /* "cka", "mutual_knn@10" */
+    int normalize;                               /* align_normalizations */
+    double epsilon;
+};
+
+struct report_spec {
+    int venue; /* report_venues */
+    char question[TASK_PATH];
+    int n_figures, n_tables;
+    struct figure_spec figure[SWEEP_MAX_FIGURES];
+    struct table_spec table[SWEEP_MAX_TABLES];
+};
+
+struct sweep {
+    char name[TASK_NAME];
+    uint64_t root; /* seed of every random stream */
+    const struct experiment *experiment;
+    struct config base;
+    int n_axes;
+    struct axis *axis; /* axes and zips, in the order of the file */
+    int n_when;
+    struct when *when;
+    int n_exclude;
+    struct expr **exclude;
+    int64_t seeds;
+    struct record record;
+    struct run_spec run;
+    struct analysis_spec analysis;
+    struct report_spec report;
+    struct yaml_file *file; /* owned: problems, source */
+    struct arena arena;     /* owns axes and expressions */
+};
+
+/* Reads the tree of a sweep file with --set overrides ("key=value", n_set of them) applied.
+ * What is wrong with the file becomes problems of it (see yaml_report): then ERR_CONFIG is
+ * returned with a one-line summary and *out still holds the file for the report. Takes file.
+ * Local. */
+enum err_code sweep_read(struct yaml_file *file, const char *const *set, int n_set,
+                         struct sweep **out, struct err *e);
+void sweep_destroy(struct sweep *s);
+
+/* Resolved settings as YAML text with every default written out. text to free(). */
+char *sweep_resolved(const struct sweep *s);
+
+/* One JSON schema (draft 2020-12) of the whole file, made from the field rows. text to free().
+ */
+char *sweep_schema(void);
+
+#endif

@@ -1,0 +1,34 @@
+/* experiment.h - an experiment is one row: settings of its own, and how to size and run a
+ * trial. */
+#ifndef SHOAL_EXPERIMENTS_EXPERIMENT_H
+#define SHOAL_EXPERIMENTS_EXPERIMENT_H
+
+#include "base/field.h"
+#include "worker/task.h"
+
+struct worker;
+
+/* A quantity that a trial can record. */
+struct experiment {
+    struct row row;
+    struct table fields;  /* config_fields, and the experiment's own behind them */
+    struct table metrics; /* rows of struct metric (worker/metric.h) */
+
+    /* Sizes and costs of a trial, without running it. Local.
+     * errors  ERR_CONFIG where settings contradict each other (batch larger than the data ...)
+     * or a recorded layer does not exist; the text starts with the dotted key to blame. */
+    enum err_code (*shape)(const struct config *config, const struct record *record,
+                           struct trial_shape *out, struct err *e);
+
+    /* Runs one trial. rows has the sizes that shape gave. A failure of the trial is an error; a
+     * divergence is an outcome in *result. worker caches data sets and memory between trials.
+     * Local. */
+    enum err_code (*run)(struct worker *worker, const struct task *task,
+                         const struct record *record, struct rows *rows, struct result *result,
+                         struct err *e);
+};
+
+/* All experiments: rows of struct experiment. */
+extern const struct table experiments;
+
+#endif

@@ -1,0 +1,65 @@
+/* data.h - where samples come from. A stream is a row: name, sizes, and a function of the
+ * index.
+ *
+ * Streams know nothing of batches, epochs or worlds: the trainer asks for samples by index. A
+ * finite stream (images) has indices 0..pool-1 in each split; an infinite one (a synthetic
+ * world) any. */
+#ifndef SHOAL_WORKER_DATA_H
+#define SHOAL_WORKER_DATA_H
+
+#include <stdint.h>
+
+#include "base/table.h"
+#include "worker/real.h"
+#include "worker/task.h"
+
+enum split { SPLIT_TRAIN, SPLIT_TEST };
+extern const struct table splits; /* train, test */
+extern const struct table worlds; /* real, ideal */
+
+enum { DATA_MAX_DIMS = 3 };
+
+struct data_shape {
+    int n_dims;
+    int64_t size[DATA_MAX_DIMS]; /* of one sample: [d], or [C, H, W] */
+    int64_t dim;                 /* their product */
+    int64_t classes;
+    int64_t pool[2]; /* samples per split; INT64_MAX: infinite */
+    double bytes;    /* memory that an open data set takes */
+};
+
+/* An open data set. Read-only after opening, shared by all trials of a worker. */
+struct data {
+    const struct stream *stream;
+    struct data_shape shape;
+    void *inner;
+};
+
+struct stream {
+    struct row row;
+
+    /* Sizes without opening (headers of files only). Local.
+     * errors  ERR_CONFIG, text starting with the key to blame ("data.path: ..."); ERR_IO;
+     *         ERR_FORMAT names the file and the byte. */
+    enum err_code (*shape)(const struct config *c, struct data_shape *out, struct err *e);
+
+    /* Fills data->inner from the settings and the root seed alone (not the trial's): trials
+     * that differ only in their model share a data set. Same errors; ERR_NOMEM. */
+    enum err_code (*open)(const struct config *c, uint64_t root, struct data *data,
+                          struct err *e);
+    void (*close)(struct data *data);
+
+    /* x[n, dim] row-major, label[n] in 0..classes-1 (NULL: not wanted): the samples index[n] of
+     * a split. The same bits for an index whatever n and the order. */
+    void (*fetch)(const struct data *data, enum split split, const int64_t *index, int64_t n,
+                  real *x, int32_t *label);
+};
+
+/* All streams: rows of struct stream. */
+extern const struct table streams;
+
+enum err_code data_shape(const struct config *c, struct data_shape *out, struct err *e);
+enum err_code data_open(const struct config *c, uint64_t root, struct data *out, struct err *e);
+void data_close(struct data *data); /* closing a zeroed one is fine */
+
+#endif

@@ -1,0 +1,119 @@
+/* task.h - the plain data that describe one trial and what came of it. No pointers: a task
+ * travels to its worker as bytes. */
+#ifndef SHOAL_WORKER_TASK_H
+#define SHOAL_WORKER_TASK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/table.h"
+
+enum {
+    TASK_MAX_METRICS = 32,
+    TASK_MAX_LAYERS = 16,
+    TASK_MAX_SLOTS = 8,
+    TASK_MAX_RECORDS = 4096,
+    TASK_NAME = 64,
+    TASK_PATH = 240,
+};
+
+enum world { WORLD_REAL, WORLD_IDEAL };
+enum { BATCH_FULL = -1 }; /* optim.batch: full */
+
+/* One resolved configuration. The rows of config_fields (worker/config.h) describe every
+ * member; an int whose field is a name is a row number of the table named beside it. */
+struct config {
+    struct {
+        int name; /* streams */
+        int world;
+        int64_t train, test; /* samples; 0: all there are */
+        int64_t dim, classes;
+        int64_t teacher_width;
+        char path[TASK_PATH];
+    } data;
+    struct {
+        int kind;       /* models */
+        int activation; /* activations */
+        int parametrization;
+        int init;
+        int64_t depth; /* hidden layers */
+        int64_t width;
+        int64_t base_width; /* width at which muP equals the standard parametrization */
+        double leak;        /* slope of leaky ReLU below 0 */
+        bool freeze_output;
+    } model;
+    struct {
+        int name; /* optimizers */
+        int loss; /* losses */
+        int schedule;
+        double lr, momentum, weight_decay, beta1, beta2, epsilon;
+        bool nesterov;
+        int64_t batch, steps, epochs, warmup;
+    } optim;
+    _Alignas(16) unsigned char extra[512]; /* an experiment's own settings */
+};
+
+/* What all trials of a sweep record. */
+enum record_grid { GRID_LINEAR, GRID_LOG, GRID_LAST };
+enum { SLOT_INIT = -1, SLOT_FINAL = -2 }; /* otherwise a step */
+
+struct record {
+    int n_metrics;
+    char metric[TASK_MAX_METRICS][TASK_NAME];
+    enum record_grid grid;
+    int64_t grid_count;
+    int n_layers;                           /* recorded; 0: no representations */
+    char layer[TASK_MAX_LAYERS][TASK_NAME]; /* "hidden.1", "hidden.last", "logits", "input" */
+    int n_slots;
+    int64_t slot[TASK_MAX_SLOTS];
+    int probe_split; /* 0 train, 1 test */
+    int64_t probe_n;
+    double diverged_above; /* training loss above this is divergence; HUGE_VAL: only NaN, Inf */
+    int64_t train_subset;  /* samples that train metrics use before the last record: 2048 */
+};
+
+/* Everything a worker needs to run one trial. */
+struct task {
+    int64_t trial; /* row in the store */
+    int32_t attempt;
+    uint64_t root; /* seed of the sweep */
+    uint64_t seed; /* of the trial: 0, 1, 2, ... */
+    struct config config;
+};
+
+/* Everything the plan and the store need to know of a trial before it runs. */
+struct trial_shape {
+    int64_t params;
+    double train_flops;  /* of all steps: forward and backward */
+    double eval_flops;   /* of all records */
+    double memory_bytes; /* a worker's peak for this trial beyond its data set */
+    double data_bytes;   /* of the data set the worker holds for it */
+    int64_t steps, records, batch;
+    int n_layers;
+    int64_t layer_dim[TASK_MAX_LAYERS]; /* features of each recorded layer, d */
+};
+
+enum outcome { OUTCOME_DONE, OUTCOME_DIVERGED, OUTCOME_FAILED };
+
+/* What a worker reports. */
+struct result {
+    int64_t trial;
+    int32_t attempt;
+    enum outcome outcome;
+    int32_t worker;
+    double seconds;
+    int64_t steps_done;
+    uint64_t checksum; /* of the rows written */
+    char reason[256];  /* of a failure or a divergence */
+};
+
+/* The numbers of one trial, before they go to the store. Owned by the worker, reused. */
+struct rows {
+    double *metric; /* [n_metrics, records]; NaN where nothing was measured */
+    double *step;   /* [records]: optimizer steps done at each record */
+    float **layer;  /* [n_layers][n_slots * probe_n * layer_dim]; NULL when none recorded */
+    size_t metric_bytes; /* of metric */
+};
+
+#endif
