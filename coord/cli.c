@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "coord/sweep.h"
+#include "coord/plan.h"
 
 enum flag_type { FLAG_BOOL, FLAG_TEXT, FLAG_INT, FLAG_FLOAT, FLAG_LIST };
 
@@ -353,28 +353,43 @@ static int overrides(const struct options *o, const char **set, char (*made)[64]
     return n;
 }
 
-bool cli_sweep(const struct options *o, struct sweep **out, int *status)
+enum err_code cli_sweep(const struct options *o, const char *name, const char *text,
+                        struct sweep **out, struct err *e)
 {
-    struct err e = {0};
     struct yaml_file *file = NULL;
     char made[3][64];
-    const char **set = calloc((size_t)o->n_set + 3, sizeof *set);
-    INVARIANT(set);
-    int n = overrides(o, set, made);
     *out = NULL;
-    enum err_code code = yaml_read(o->arg[0], &file, &e);
-    if (code == ERR_OK) code = sweep_read(file, set, n, out, &e);
+    const char **set = calloc((size_t)o->n_set + 3, sizeof *set);
+    if (!set) return ERR(e, ERR_NOMEM, "no memory for the command line");
+    int n = overrides(o, set, made);
+    enum err_code code = yaml_parse(name, text, &file, e);
+    if (code == ERR_OK) code = sweep_read(file, set, n, out, e);
     free(set);
+    return code;
+}
+
+bool cli_plan(const struct options *o, struct sweep **sweep, struct plan **plan, int *status)
+{
+    struct err e = {.rank = -1};
+    struct text source = {0};
+    const char *path = o->arg[0];
+    *sweep = NULL;
+    *plan = NULL;
+    enum err_code code = text_read(path, &source, &e);
+    if (code == ERR_OK)
+        code = cli_sweep(o, strcmp(path, "-") == 0 ? "<stdin>" : path, source.at, sweep, &e);
+    text_clear(&source);
+    if (code == ERR_OK) code = plan_create(*sweep, plan, &e);
     if (code == ERR_OK) return true;
-    char *report = *out ? yaml_report((*out)->file, cli_color(o)) : NULL;
+    char *report = *sweep ? yaml_report((*sweep)->file, cli_color(o)) : NULL;
     *status = err_status(code);
     if (report)
         fputs(report, stderr);
     else
         cli_fail(&e);
     free(report);
-    sweep_destroy(*out);
-    *out = NULL;
+    sweep_destroy(*sweep);
+    *sweep = NULL;
     return false;
 }
 

@@ -51,11 +51,17 @@ int cli_fail(const struct err *e);
 /* Should messages to stderr be coloured, given --color, NO_COLOR, TERM and the terminal? */
 bool cli_color(const struct options *o);
 
-/* Reads a sweep file with its --set, --seeds, --max-failures and --fail-fast applied. On
- * failure the report (or the error) has been printed and *status is the exit status; *out is
- * NULL. */
 struct sweep;
-bool cli_sweep(const struct options *o, struct sweep **out, int *status);
+struct plan;
+
+/* The sweep of a file's text (name is for messages), with --set, --seeds, --max-failures and
+ * --fail-fast applied. On failure *out may still hold the file for its report. Local. */
+enum err_code cli_sweep(const struct options *o, const char *name, const char *text,
+                        struct sweep **out, struct err *e);
+
+/* Reads the sweep file o->arg[0] and plans it. On failure everything wrong with it has been
+ * printed to stderr, *status is the exit status and nothing is returned. Local. */
+bool cli_plan(const struct options *o, struct sweep **sweep, struct plan **plan, int *status);
 
 /* The store a verb works on: -o, or NAME.h5 of the sweep file "NAME.yaml" in this folder. */
 const char *cli_store(const struct options *o, const char *sweep_path, char *out, size_t size);
