@@ -99,7 +99,7 @@ static const struct field settings[] = {
      FIELD_FLOAT,
      AT(record.diverged_above),
      .fallback = "1e300",
-     .max = 1e300,
+     .max = INFINITY,
      .flags = FIELD_OPEN_MIN},
     {{"run.order", "which trials are handed out first", NULL},
      FIELD_NAME,
@@ -331,12 +331,29 @@ static void read_settings(struct sweep_reader *r, const char *section_list)
         size_t length = strcspn(at, " ");
         snprintf(section, sizeof section, "%.*s", (int)length, at);
         at += length;
-        struct yaml_node none = {.kind = YAML_MAP, .mark = {1, 1, 1}};
-        const struct yaml_node *map = sweep_child(r, r->file->root, "", section, YAML_MAP);
-        if (map || !yaml_get(r->file->root, section))
-            field_read_section(r->fields, section, "", r->file, map ? map : &none, &s->base,
-                               s->was_set);
+        field_read_section(r->fields, section, "", r->file, yaml_get(r->file->root, section),
+                           &s->base, s->was_set);
     }
+}
+
+/* Reads those of the map's keys that are in the list; the others are somebody else's. */
+static enum err_code read_scalars(struct sweep_reader *r, const char *section,
+                                  const char *keys, const struct yaml_node *map, struct err *e)
+{
+    struct yaml_node part = {.kind = YAML_MAP, .mark = map->mark};
+    size_t n = (size_t)map->count + 1;
+    part.child = arena_array(&r->sweep->arena, n, sizeof *part.child);
+    part.key = arena_array(&r->sweep->arena, n, sizeof *part.key);
+    part.key_mark = arena_array(&r->sweep->arena, n, sizeof *part.key_mark);
+    if (!part.child || !part.key || !part.key_mark) return ERR(e, ERR_NOMEM, "no memory");
+    for (int i = 0; i < map->count; i++) {
+        if (!listed(keys, map->key[i])) continue;
+        part.child[part.count] = map->child[i];
+        part.key[part.count] = map->key[i];
+        part.key_mark[part.count++] = map->key_mark[i];
+    }
+    field_read_section(&sweep_settings, section, "", r->file, &part, r->sweep, NULL);
+    return ERR_OK;
 }
 
 static void check_name(struct sweep_reader *r)
@@ -384,19 +401,19 @@ static void read_run(struct sweep_reader *r)
 
 static enum err_code read_sweep_block(struct sweep_reader *r, struct err *e)
 {
+    static const char keys[] = "method axes zip when exclude seeds";
     const struct yaml_node *block = sweep_child(r, r->file->root, "", "sweep", YAML_MAP);
     for (int i = 0; block && i < block->count; i++) {
-        if (!field_find(r->fields, block->key[i], NULL)) continue;
-        yaml_problem(r->file, block->key_mark[i], "put it under sweep.axes",
-                     "unknown key '%s' in sweep", block->key[i]);
+        const char *key = block->key[i];
+        char near[TASK_NAME], hint[128] = "known: method, axes, zip, when, exclude, seeds";
+        if (listed(keys, key)) continue;
+        if (field_find(r->fields, key, NULL))
+            snprintf(hint, sizeof hint, "put it under sweep.axes");
+        else if (nearest_of(keys, key, near))
+            snprintf(hint, sizeof hint, "did you mean '%s'?", near);
+        yaml_problem(r->file, block->key_mark[i], hint, "unknown key '%s' in sweep", key);
     }
-    char skip[4096] = "axes zip when exclude";
-    for (int i = 0; i < r->fields->count; i++) {
-        size_t used = strlen(skip);
-        snprintf(skip + used, sizeof skip - used, " %s", table_row(r->fields, i)->name);
-    }
-    if (block)
-        field_read_section(&sweep_settings, "sweep", skip, r->file, block, r->sweep, NULL);
+    if (block) TRY(read_scalars(r, "sweep", "method seeds", block, e));
     return sweep_axes_read(r, block, e);
 }
 
@@ -468,11 +485,8 @@ static enum err_code read_all(struct sweep_reader *r, struct err *e)
     }
     int before = r->file->n_problems;
     field_defaults(&sweep_settings, s);
-    struct yaml_node head = *root; /* only the keys of the top level's scalars */
+    TRY(read_scalars(r, "", "version name experiment seed", root, e));
     s->experiment = (const struct experiment *)table_row(&experiments, s->experiment_row);
-    field_read_section(&sweep_settings, "", "data model optim", r->file, &head, s, NULL);
-    if (r->file->n_problems == before || s->experiment_row >= 0)
-        s->experiment = (const struct experiment *)table_row(&experiments, s->experiment_row);
     r->fields = &s->experiment->fields;
     s->was_set = arena_array(&s->arena, (size_t)r->fields->count, sizeof *s->was_set);
     if (!s->was_set) return ERR(e, ERR_NOMEM, "no memory for the settings");

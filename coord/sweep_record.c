@@ -3,7 +3,6 @@
  *
  * A record grid is a row of sweep_grids in the order of enum record_grid. */
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -151,7 +150,6 @@ void sweep_record_read(struct sweep_reader *r, const struct yaml_node *node)
 
 void sweep_stop_read(struct sweep_reader *r, const struct yaml_node *node)
 {
-    r->sweep->record.diverged_above = HUGE_VAL;
     sweep_known_keys(r, node, "stop", "diverged");
     const struct yaml_node *diverged = sweep_child(r, node, "stop", "diverged", YAML_MAP);
     if (diverged)
