@@ -195,7 +195,8 @@ static enum err_code identity_setup(struct plan *p, struct err *e)
 {
     struct plan_store *inner = p->inner;
     const struct table *fields = &p->sweep->experiment->fields;
-    inner->identity = arena_array(&inner->arena, (size_t)fields->count, sizeof *inner->identity);
+    inner->identity =
+        arena_array(&inner->arena, (size_t)fields->count, sizeof *inner->identity);
     if (!inner->identity) return no_memory(e);
     for (int i = 0; i < fields->count; i++) {
         const struct field *f = (const struct field *)table_row(fields, i);
@@ -227,7 +228,8 @@ static uint64_t config_hash(const struct expansion *x)
 {
     const struct sweep *s = x->plan->sweep;
     char text[MAX_IDENTITY];
-    size_t used = (size_t)snprintf(text, sizeof text, "root=%llu\n", (unsigned long long)s->root);
+    size_t used =
+        (size_t)snprintf(text, sizeof text, "root=%llu\n", (unsigned long long)s->root);
     if (strcmp(s->experiment->row.name, "train") != 0)
         used += (size_t)snprintf(text + used, sizeof text - used, "experiment=%s\n",
                                  s->experiment->row.name);
@@ -344,8 +346,7 @@ static enum err_code shape_find(struct expansion *x, int64_t *out, struct err *e
     struct trial_shape shape;
     struct err why;
     memset(&shape, 0, sizeof shape); /* it is compared as bytes */
-    enum err_code rc =
-        p->sweep->experiment->shape(&x->config, &p->sweep->record, &shape, &why);
+    enum err_code rc = p->sweep->experiment->shape(&x->config, &p->sweep->record, &shape, &why);
     if (rc == ERR_NOMEM) return no_memory(e);
     if (rc != ERR_OK) {
         blame(x, why.text);

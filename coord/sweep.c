@@ -220,6 +220,7 @@ struct scope {
     const struct table *fields;
     bool (*extra)(void *self, const char *key);
     void *self;
+    const char *near; /* value meant by the last one refused, or NULL */
 };
 
 static bool scope_knows(void *self, const char *key)
@@ -229,13 +230,22 @@ static bool scope_knows(void *self, const char *key)
            (scope->extra && scope->extra(scope->self, key));
 }
 
-static bool scope_allows(void *self, const char *key, const char *text)
+static const char *scope_nearest(void *self, const char *key)
 {
     const struct scope *scope = self;
+    return table_nearest(scope->fields, key);
+}
+
+static bool scope_allows(void *self, const char *key, const char *text)
+{
+    struct scope *scope = self;
     const struct field *f = field_find(scope->fields, key, NULL);
     if (!f || f->type == FIELD_TEXT) return true;
-    if (f->type == FIELD_NAME) return table_find(f->names, text) >= 0;
-    return f->word && strcmp(f->word, text) == 0;
+    if (f->type == FIELD_BOOL) return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+    if (f->type != FIELD_NAME) return f->word && strcmp(f->word, text) == 0;
+    if (table_find(f->names, text) >= 0) return true;
+    scope->near = table_nearest(f->names, text);
+    return false;
 }
 
 struct expr *sweep_condition(struct sweep_reader *r, const struct yaml_node *node,
@@ -246,14 +256,17 @@ struct expr *sweep_condition(struct sweep_reader *r, const struct yaml_node *nod
                      "expected a condition");
         return NULL;
     }
-    struct scope inner = {r->fields, extra, self};
-    struct expr_scope scope = {.knows = scope_knows, .allows = scope_allows, .self = &inner};
+    struct scope inner = {.fields = r->fields, .extra = extra, .self = self};
+    struct expr_scope scope = {
+        .knows = scope_knows, .allows = scope_allows, .nearest = scope_nearest, .self = &inner};
     struct expr *x = NULL;
     struct err e;
     int column = 0;
     if (expr_parse(&r->sweep->arena, node->text, &scope, &x, &column, &e) == ERR_OK) return x;
     struct yaml_mark mark = {node->mark.line, node->mark.column + column + node->quoted, 1};
-    yaml_problem(r->file, mark, NULL, "%s", e.text);
+    char hint[TASK_NAME + 32];
+    if (inner.near) snprintf(hint, sizeof hint, "did you mean '%s'?", inner.near);
+    yaml_problem(r->file, mark, inner.near ? hint : NULL, "%s", e.text);
     return NULL;
 }
 
@@ -312,8 +325,8 @@ static void check_top(struct sweep_reader *r, const char *section_list)
         if (listed("axes zip when exclude seeds method", key))
             snprintf(hint, sizeof hint, "it belongs into the block sweep");
         else if (home)
-            snprintf(hint, sizeof hint, "did you mean %s? it belongs into the block %.*s",
-                     home, (int)strcspn(home, "."), home);
+            snprintf(hint, sizeof hint, "did you mean %s? it belongs into the block %.*s", home,
+                     (int)strcspn(home, "."), home);
         else if (nearest_of(known, key, near))
             snprintf(hint, sizeof hint, "did you mean '%s'?", near);
         else
@@ -337,8 +350,8 @@ static void read_settings(struct sweep_reader *r, const char *section_list)
 }
 
 /* Reads those of the map's keys that are in the list; the others are somebody else's. */
-static enum err_code read_scalars(struct sweep_reader *r, const char *section,
-                                  const char *keys, const struct yaml_node *map, struct err *e)
+static enum err_code read_scalars(struct sweep_reader *r, const char *section, const char *keys,
+                                  const struct yaml_node *map, struct err *e)
 {
     struct yaml_node part = {.kind = YAML_MAP, .mark = map->mark};
     size_t n = (size_t)map->count + 1;
@@ -486,6 +499,10 @@ static enum err_code read_all(struct sweep_reader *r, struct err *e)
     int before = r->file->n_problems;
     field_defaults(&sweep_settings, s);
     TRY(read_scalars(r, "", "version name experiment seed", root, e));
+    const struct yaml_node *experiment = yaml_get(root, "experiment");
+    if (experiment &&
+        (experiment->kind != YAML_SCALAR || table_find(&experiments, experiment->text) < 0))
+        return ERR_OK; /* nothing else can be judged */
     s->experiment = (const struct experiment *)table_row(&experiments, s->experiment_row);
     r->fields = &s->experiment->fields;
     s->was_set = arena_array(&s->arena, (size_t)r->fields->count, sizeof *s->was_set);

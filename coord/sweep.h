@@ -108,7 +108,8 @@ enum err_code sweep_read(struct yaml_file *file, const char *const *set, int n_s
                          struct sweep **out, struct err *e);
 void sweep_destroy(struct sweep *s);
 
-/* Bytes of one value image of an axis, and writing value i of it into a configuration. Local. */
+/* Bytes of one value image of an axis, and writing value i of it into a configuration. Local.
+ */
 size_t sweep_axis_size(const struct axis *a);
 void sweep_axis_apply(const struct axis *a, int64_t i, struct config *c);
 
@@ -122,6 +123,13 @@ bool sweep_may_apply(const struct sweep *s, const struct field *f);
 /* Where the file speaks of a dotted key, "optim.batch" or "record.metrics": its axis, else its
  * value, else the innermost block around it. Local. */
 struct yaml_mark sweep_mark(const struct sweep *s, const char *key);
+
+/* The settings of a configuration for expr_true. self is a struct sweep_values. */
+struct sweep_values {
+    const struct table *fields;
+    const struct config *config;
+};
+struct expr_value sweep_lookup(void *self, const char *key);
 
 /* Gives problems found at values that --set gave a text that says so. Done by sweep_read; again
  * by whoever adds problems. Local. */

@@ -320,8 +320,8 @@ static enum err_code axis_make(struct sweep_reader *r, int n, const struct field
     for (int k = 0; k < n; k++) {
         size_t bytes = field_bytes(field[k]);
         for (int64_t i = 0; i < out->count; i++)
-            memcpy(out->value + (size_t)i * size + behind,
-                   values[k].at + (size_t)i * bytes, bytes);
+            memcpy(out->value + (size_t)i * size + behind, values[k].at + (size_t)i * bytes,
+                   bytes);
         behind += bytes;
     }
     return ERR_OK;
@@ -391,8 +391,7 @@ static enum err_code when_read(struct sweep_reader *r, const struct yaml_node *m
         return ERR_OK;
     }
     sweep_known_keys(r, map, "sweep.when", "if axes set");
-    const struct yaml_node *condition =
-        sweep_child(r, map, "sweep.when", "if", YAML_SCALAR);
+    const struct yaml_node *condition = sweep_child(r, map, "sweep.when", "if", YAML_SCALAR);
     const struct yaml_node *axes = sweep_child(r, map, "sweep.when", "axes", YAML_MAP);
     const struct yaml_node *set = sweep_child(r, map, "sweep.when", "set", YAML_MAP);
     if (!yaml_get(map, "if"))

@@ -45,11 +45,4 @@ int sweep_names(struct sweep_reader *r, const struct yaml_node *list, const char
 struct expr *sweep_condition(struct sweep_reader *r, const struct yaml_node *node,
                              bool (*extra)(void *self, const char *key), void *self);
 
-/* The settings of a configuration for expr_true. self is a struct sweep_values. */
-struct sweep_values {
-    const struct table *fields;
-    const struct config *config;
-};
-struct expr_value sweep_lookup(void *self, const char *key);
-
 #endif

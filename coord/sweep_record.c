@@ -130,8 +130,8 @@ static void read_representations(struct sweep_reader *r, const struct yaml_node 
         yaml_problem(r->file, layers ? layers->mark : block->mark,
                      "for example layers: [hidden.last]",
                      "record.representations: layers are missing");
-    out->n_layers = sweep_names(r, layers, "record.representations.layers", out->layer,
-                                TASK_MAX_LAYERS);
+    out->n_layers =
+        sweep_names(r, layers, "record.representations.layers", out->layer, TASK_MAX_LAYERS);
     read_slots(r, block);
     const struct yaml_node *probe = sweep_child(r, block, where, "probe", YAML_MAP);
     if (probe)

@@ -193,10 +193,8 @@ static void read_figure(struct sweep_reader *r, const struct yaml_node *map)
     if (f->log[0] && strcmp(f->log, "x") && strcmp(f->log, "y") && strcmp(f->log, "xy"))
         yaml_problem(r->file, yaml_get(map, "log")->mark, "write x, y or xy",
                      "log: unknown axes '%s'", f->log);
-    const struct yaml_node *order =
-        sweep_child(r, map, "report.figures", "order", YAML_LIST);
-    f->n_order =
-        sweep_names(r, order, "report.figures.order", f->order, SWEEP_MAX_ORDER);
+    const struct yaml_node *order = sweep_child(r, map, "report.figures", "order", YAML_LIST);
+    f->n_order = sweep_names(r, order, "report.figures.order", f->order, SWEEP_MAX_ORDER);
     for (int i = 0; order && i < order->count; i++)
         check_name(r, order->child[i], WANT_SETTING);
     check_name(r, yaml_get(map, "y"), WANT_METRIC_OR_MEASURE);
