@@ -49,26 +49,6 @@ static enum err_code no_memory(const struct yaml_file *file, struct err *e)
 
 /* ---- bytes ---- */
 
-/* Length in bytes of the code point at s, 0 if it is not UTF-8 (or too long a spelling of it).
- */
-static int utf8_length(const unsigned char *s, size_t left, unsigned *code)
-{
-    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
-    int length = s[0] < 0x80             ? 1
-                 : (s[0] & 0xe0) == 0xc0 ? 2
-                 : (s[0] & 0xf0) == 0xe0 ? 3
-                 : (s[0] & 0xf8) == 0xf0 ? 4
-                                         : 0;
-    if (length == 0 || (size_t)length > left) return 0;
-    *code = length == 1 ? s[0] : s[0] & (0xffu >> (length + 1));
-    for (int i = 1; i < length; i++) {
-        if ((s[i] & 0xc0) != 0x80) return 0;
-        *code = *code << 6 | (s[i] & 0x3f);
-    }
-    bool surrogate = *code >= 0xd800 && *code <= 0xdfff;
-    return *code < least[length] || *code > 0x10ffff || surrogate ? 0 : length;
-}
-
 /* Also the Unicode line separators, which libyaml would count as lines and editors do not. */
 static bool is_control(unsigned code)
 {
@@ -82,11 +62,10 @@ static bool is_control(unsigned code)
 static bool check_bytes(struct yaml_file *file, const char *text, size_t length)
 {
     struct yaml_mark at = {1, 1, 1};
-    bool indent = true, tab = false, good = true;
-    struct yaml_mark tab_at = at;
+    bool indent = true, good = true;
     for (size_t i = 0; i < length;) {
         unsigned code = 0;
-        int bytes = utf8_length((const unsigned char *)text + i, length - i, &code);
+        int bytes = text_code_point(text + i, length - i, &code);
         bool line_end = code == '\r' && i + 1 < length && text[i + 1] == '\n';
         if (bytes == 0) {
             yaml_problem(file, at, "save the file as UTF-8", "byte 0x%02x is not UTF-8 text",
@@ -97,21 +76,15 @@ static bool check_bytes(struct yaml_file *file, const char *text, size_t length)
             yaml_problem(file, at, NULL, "control character U+%04X", code);
             return false;
         }
-        if (indent && code == '\t' && !tab) {
-            tab = true;
-            tab_at = at;
-        } else if (indent && code != ' ' && code != '\t') {
-            indent = false;
-            if (tab && !line_end && code != '\n' && code != '#') {
-                yaml_problem(file, tab_at, "indent with spaces", "tab in the indentation");
-                good = false;
-            }
+        if (indent && code == '\t') {
+            yaml_problem(file, at, "indent with spaces", "tab in front of a line");
+            good = false;
         }
+        indent = indent && code == ' ';
         at.column++;
         if (code == '\n') {
             at = (struct yaml_mark){at.line + 1, 1, 1};
             indent = true;
-            tab = false;
         }
         i += (size_t)bytes;
     }

@@ -42,23 +42,23 @@ void yaml_problem(struct yaml_file *file, struct yaml_mark mark, const char *hin
     file->problem = p;
 }
 
-static bool continues(char byte)
-{
-    return ((unsigned char)byte & 0xc0) == 0x80;
-}
-
 /* Adds the columns first .. last - 1 (from 1) of a line, tabs as one blank, what is no text as
  * '?'. */
 static void add_columns(struct text *out, const char *line, int first, int last)
 {
-    int column = 0;
-    for (const char *s = line; *s && *s != '\n'; s++) {
-        if (!continues(*s)) column++;
-        if (column >= last) return;
-        if (column < first || *s == '\r') continue;
-        unsigned char byte = (unsigned char)*s;
-        bool good = byte >= 0x20 && byte != 0x7f;
-        text_add(out, "%c", good ? byte : byte == '\t' ? ' ' : '?');
+    size_t left = strcspn(line, "\n");
+    if (left && line[left - 1] == '\r') left--;
+    for (int column = 1; left && column < last; column++) {
+        unsigned code = 0;
+        int bytes = text_code_point(line, left, &code);
+        bool good = bytes && code >= 0x20 && (code < 0x7f || code >= 0xa0);
+        int length = bytes ? bytes : 1;
+        if (column >= first && good)
+            text_add_bytes(out, line, (size_t)bytes);
+        else if (column >= first)
+            text_add_bytes(out, code == '\t' ? " " : "?", 1);
+        line += length;
+        left -= (size_t)length;
     }
 }
 
