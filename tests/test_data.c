@@ -227,7 +227,7 @@ START_TEST(test_idx_refuses_damaged_gzip)
         expect(ERR_FORMAT, "");
         bad.length = packed.length - 3; /* in the sum */
         put_packed(file, &bad);
-        expect(ERR_FORMAT, "ends");
+        expect(ERR_FORMAT, "ends early");
         bad = packed;
         bad.at[bad.length - 7] ^= 1; /* the sum itself */
         put_packed(file, &bad);
