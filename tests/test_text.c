@@ -139,7 +139,7 @@ START_TEST(test_text_grows)
     char expected[4001] = "";
     for (int i = 0; i < 1000; i++) {
         text_add(&t, "%03d,", i);
-        snprintf(expected + 4 * i, 5, "%03d,", i);
+        snprintf(expected + 4 * i, sizeof expected - 4 * (size_t)i, "%03d,", i);
         ck_assert_uint_eq(t.length, 4 * (size_t)(i + 1));
     }
     ck_assert_str_eq(t.at, expected);
