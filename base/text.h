@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
 /* Search for the known name nearest to a mistyped one (optimal string alignment distance: a
  * transposition counts as one). found stays NULL while nothing is near enough to suggest. */
 struct text_nearest {
@@ -38,5 +40,8 @@ struct text {
 void text_add(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_add_bytes(struct text *t, const char *bytes, size_t length);
 void text_clear(struct text *t);
+
+/* Appends a whole file ("-" is stdin).  errors  ERR_IO names the file and the reason. Local. */
+enum err_code text_read(const char *path, struct text *t, struct err *e);
 
 #endif
