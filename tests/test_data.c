@@ -410,7 +410,7 @@ END_TEST
  * may differ only where two classes nearly tie. */
 START_TEST(test_gaussian_labels_are_the_teachers)
 {
-    enum { DIM = 7, CLASSES = 5, WIDTH = 19, N = 300 };
+    enum { DIM = 7, CLASSES = 300, WIDTH = 19, N = 300 }; /* beyond one block of classes */
     struct config c = gaussian(DIM, CLASSES, WIDTH);
     struct data data;
     ck_assert_int_eq(data_open(&c, 42, &data, &e), ERR_OK);
