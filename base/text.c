@@ -101,6 +101,25 @@ const char *text_duration(double seconds, char buffer[32])
     return buffer;
 }
 
+int text_code_point(const char *text, size_t left, unsigned *code)
+{
+    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char *s = (const unsigned char *)text;
+    int length = s[0] < 0x80             ? 1
+                 : (s[0] & 0xe0) == 0xc0 ? 2
+                 : (s[0] & 0xf0) == 0xe0 ? 3
+                 : (s[0] & 0xf8) == 0xf0 ? 4
+                                         : 0;
+    if (length == 0 || (size_t)length > left) return 0;
+    *code = length == 1 ? s[0] : s[0] & (0xffu >> (length + 1));
+    for (int i = 1; i < length; i++) {
+        if ((s[i] & 0xc0) != 0x80) return 0;
+        *code = *code << 6 | (s[i] & 0x3f);
+    }
+    bool surrogate = *code >= 0xd800 && *code <= 0xdfff;
+    return *code < least[length] || *code > 0x10ffff || surrogate ? 0 : length;
+}
+
 static void text_reserve(struct text *t, size_t more)
 {
     if (t->length + more + 1 <= t->capacity) return;

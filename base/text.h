@@ -32,6 +32,10 @@ const char *text_duration(double seconds, char buffer[32]);
 /* "900", "12 k", "3.1 M", "4.2 G", ... of a unitless count such as FLOPs. Returns buffer. */
 const char *text_count(double count, char buffer[32]);
 
+/* Bytes of the UTF-8 code point that text starts with (left > 0 bytes of it), or 0 if that is
+ * no UTF-8: a stray or missing byte, too long a spelling, a surrogate. */
+int text_code_point(const char *text, size_t left, unsigned *code);
+
 /* A growing string. Zero-initialise; free with text_clear. Aborts when memory is exhausted. */
 struct text {
     char *at; /* NUL-terminated, NULL while empty */
