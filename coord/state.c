@@ -59,6 +59,13 @@ static void grow(struct state *s)
     for (int64_t t = 0; t < s->n; t++) s->slot[slot_of(s, s->trial[t].id)] = t;
 }
 
+static void clear(struct state *s)
+{
+    for (int64_t i = 0; i < s->n; i++) free(s->trial[i].reason);
+    free(s->trial);
+    free(s->slot);
+}
+
 /* The trial's status, made when it has none. */
 static struct trial_status *need_trial(struct state *s, uint64_t id)
 {
@@ -86,6 +93,14 @@ static void enter(struct state *s, struct trial_status *t, enum trial_state stat
 }
 
 /* Apply functions. t is the event's trial, NULL for events of the run. */
+
+static void apply_created(struct state *s, struct trial_status *unused,
+                          const struct event *event)
+{
+    (void)unused, (void)event;
+    clear(s);
+    *s = (struct state){0};
+}
 
 static void apply_run(struct state *s, struct trial_status *unused, const struct event *event)
 {
@@ -182,6 +197,7 @@ static const struct event_row {
     bool of_trial;
     void (*apply)(struct state *s, struct trial_status *t, const struct event *event);
 } rows[] = {
+    {{"created", "the store is made anew: nothing before counts"}, false, apply_created},
     {{"run", "a run begins: count = trials of the plan, worker = ranks, cost = FLOPs of the "
              "plan, text = host and what else there is to say"},
      false,
@@ -210,9 +226,7 @@ enum err_code state_create(struct state **out, struct err *e)
 void state_destroy(struct state *s)
 {
     if (!s) return;
-    for (int64_t i = 0; i < s->n; i++) free(s->trial[i].reason);
-    free(s->trial);
-    free(s->slot);
+    clear(s);
     free(s);
 }
 

@@ -80,7 +80,8 @@ START_TEST(test_each_event_leads_to_its_state)
         ck_assert_int_eq(state_find(s, 5)->state, cases[i].state);
         ck_assert_int_eq(counted(s, cases[i].state), 1);
     }
-    ck_assert_int_eq(state_events.count, sizeof cases / sizeof *cases + 2); /* run, ended */
+    ck_assert_int_eq(state_events.count,
+                     sizeof cases / sizeof *cases + 3); /* created, run, ended */
     state_destroy(s);
 }
 END_TEST
@@ -127,6 +128,20 @@ START_TEST(test_run_makes_what_was_out_planned_again)
     ck_assert_int_eq(counted(s, TRIAL_PLANNED), 5);
     ck_assert_int_eq(state_run(s)->runs, 2);
     ck_assert_int_eq(state_run(s)->workers, 1);
+    state_destroy(s);
+}
+END_TEST
+
+START_TEST(test_new_store_forgets_what_was)
+{
+    struct state *s = begun(4, 10);
+    apply(s, "failed", 1, 1, 0);
+    state_apply(s, &(struct event){.time = 200, .name = "created"});
+    ck_assert_ptr_null(state_find(s, 1));
+    ck_assert_int_eq(state_run(s)->runs, 0);
+    ck_assert_int_eq(counted(s, TRIAL_FAILED) + counted(s, TRIAL_PLANNED), 0);
+    apply(s, "done", 1, 1, 1);
+    ck_assert_int_eq(counted(s, TRIAL_DONE), 1);
     state_destroy(s);
 }
 END_TEST
@@ -239,6 +254,7 @@ int main(void)
     tcase_add_test(c, test_each_event_leads_to_its_state);
     tcase_add_test(c, test_finished_trial_keeps_what_its_event_said);
     tcase_add_test(c, test_run_makes_what_was_out_planned_again);
+    tcase_add_test(c, test_new_store_forgets_what_was);
     tcase_add_test(c, test_run_and_its_end_are_described);
     tcase_add_test(c, test_progress_is_weighted_by_cost);
     tcase_add_test(c, test_journal_cut_at_every_byte_gives_a_state);
