@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "coord/figure.h"
+#include "coord/label.h"
 #include "coord/series.h"
 
 /* Columns of the CSV: series, x, position, mean, low, high, n, diverged, value_1 ... */
@@ -38,6 +39,16 @@ static double shift(const struct line *l, int64_t series)
     if (!l->s.names || l->s.n_series < 2) return 0;
     double room = 0.5, middle = (double)(l->s.n_series - 1) / 2;
     return ((double)series - middle) * room / (double)l->s.n_series;
+}
+
+/* What the key says: "relu", "width 64". */
+static const char *key_text(const struct line *l, int64_t series, char out[LABEL_SIZE])
+{
+    const char *dot = strrchr(l->spec->hue, '.'), *name = l->s.series[series].name;
+    bool number = *name && !name[strspn(name, "0123456789.+-e")];
+    snprintf(out, LABEL_SIZE, "%s%s%s", number && dot ? dot + 1 : "", number && dot ? " " : "",
+             name);
+    return out;
 }
 
 /* ---- data ---- */
@@ -147,10 +158,10 @@ static const char *x_tick_text(const struct line *l, double tick, char buffer[32
 
 /* ---- gnuplot ---- */
 
-static const char *y_label(const struct line *l, char out[96])
+static const char *y_label(const struct line *l, char out[LABEL_SIZE])
 {
-    if (!l->s.of_pairs) return figure_label(l->spec->y, out);
-    snprintf(out, 96, "alignment between seeds, %s", l->spec->y);
+    if (!l->s.of_pairs) return label_axis(l->spec->y, out);
+    snprintf(out, LABEL_SIZE, "alignment between seeds, %s", l->spec->y);
     return out;
 }
 
@@ -175,9 +186,9 @@ static void add_tics(const struct line *l, struct text *t)
 static void write_setup(const struct line *l)
 {
     struct text *t = &l->f->setup;
-    char label[96];
+    char label[LABEL_SIZE];
     text_add(t, "set xlabel '");
-    figure_add_quoted(t, figure_label(l->spec->x, label));
+    figure_add_quoted(t, label_axis(l->spec->x, label));
     text_add(t, "' offset 0,0.4\nset ylabel '");
     figure_add_quoted(t, y_label(l, label));
     text_add(t, "' offset 0.4,0\nset xrange [%.12g:%.12g]\nset yrange [%.12g:%.12g]\n", l->x[0],
@@ -186,7 +197,7 @@ static void write_setup(const struct line *l)
     if (l->log_y) text_add(t, "set logscale y\n");
     add_tics(l, t);
     text_add(t, "set grid ytics linecolor rgb '#d9d9d9' linewidth 0.4 dashtype 1\n"
-                "set style fill transparent solid 0.18 noborder\n");
+                "set style fill transparent solid 0.18 noborder\nset pointintervalbox 0\n");
     if (l->s.n_series > 1)
         text_add(t, "set key above horizontal center Left reverse samplen 2.5 spacing 0.9\n");
     else
@@ -205,6 +216,7 @@ static void plot_series(const struct line *l, struct text *t, int64_t h)
 {
     const struct figure_style *s = style(h);
     double x = shift(l, h);
+    char key[LABEL_SIZE];
     add_source(l, t, h);
     if (l->s.names) {
         text_add(t,
@@ -224,7 +236,7 @@ static void plot_series(const struct line *l, struct text *t, int64_t h)
                  " pointtype %d pointsize 0.45 title '",
                  s->color, s->gnuplot_dash, s->gnuplot_point);
     }
-    figure_add_quoted(t, l->s.series[h].name);
+    figure_add_quoted(t, key_text(l, h, key));
     text_add(t, "'");
     for (int v = 0; v < l->n_values; v++) {
         add_source(l, t, h);
@@ -254,10 +266,10 @@ static void tex_ticks(struct text *t, const char *axis, const double *tick, int 
 static void tex_options(const struct line *l, struct text *t)
 {
     double tick[FIGURE_TICKS];
-    char label[96], number[32];
+    char label[LABEL_SIZE], number[32];
     text_add(t, "\\begin{axis}[\n  width=%gin, height=%gin, axis lines=left, xlabel={",
              l->f->venue->width_in, l->f->height_in);
-    figure_add_tex(t, figure_label(l->spec->x, label));
+    figure_add_tex(t, label_axis(l->spec->x, label));
     text_add(t, "}, ylabel={");
     figure_add_tex(t, y_label(l, label));
     text_add(t, "},\n  xmode=%s, ymode=%s, xmin=%.12g, xmax=%.12g, ymin=%.12g, ymax=%.12g,\n",
@@ -360,6 +372,7 @@ static void tex_values(const struct line *l, struct text *t, int64_t h)
 static void write_tex(const struct line *l)
 {
     struct text *t = &l->f->axis;
+    char key[LABEL_SIZE];
     tex_options(l, t);
     for (int64_t h = 0; h < l->s.n_series; h++) {
         const struct figure_style *s = style(h);
@@ -374,7 +387,7 @@ static void write_tex(const struct line *l)
         tex_curve(l, t, h, mean_of);
         if (l->s.n_series < 2) continue;
         text_add(t, "\\addlegendentry{");
-        figure_add_tex(t, l->s.series[h].name);
+        figure_add_tex(t, key_text(l, h, key));
         text_add(t, "}\n");
     }
     text_add(t, "\\end{axis}\n");
