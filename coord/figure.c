@@ -82,42 +82,7 @@ int figure_ticks(double low, double high, bool log, double tick[FIGURE_TICKS])
     return n >= 3 ? n : linear_ticks(low, high, tick); /* too short for a log's round numbers */
 }
 
-/* ---- labels and quoting ---- */
-
-/* The row that describes a name: a setting or metric of any experiment. */
-static const struct row *describe(const char *name, const char **unit)
-{
-    *unit = NULL;
-    for (int i = 0; i < experiments.count; i++) {
-        const struct experiment *x = (const void *)table_row(&experiments, i);
-        const struct field *f = field_find(&x->fields, name, NULL);
-        int m = table_find(&x->metrics, name);
-        if (f) *unit = f->unit;
-        if (f) return &f->row;
-        if (m >= 0) return table_row(&x->metrics, m);
-    }
-    return NULL;
-}
-
-const char *figure_label(const char *name, char out[96])
-{
-    enum { SHORT = 36 };
-    const char *unit, *dot = strrchr(name, '.');
-    const struct row *row = describe(name, &unit);
-    size_t length = row ? strcspn(row->help, ":;(,") : 0;
-    while (length && row->help[length - 1] == ' ') length--;
-    if (length == 0 || length > SHORT)
-        snprintf(out, 96, "%s", dot ? dot + 1 : name);
-    else
-        snprintf(out, 96, "%.*s", (int)length, row->help);
-    if (unit) {
-        size_t used = strlen(out);
-        snprintf(out + used, 96 - used, " (%s)", unit);
-    }
-    for (char *c = out; *c; c++)
-        if (*c == '_') *c = ' ';
-    return out;
-}
+/* ---- quoting ---- */
 
 void figure_add_quoted(struct text *t, const char *text)
 {

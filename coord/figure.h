@@ -67,10 +67,6 @@ extern const char *const figure_palette[FIGURE_PALETTE];
 /* Round numbers within [low, high] at which an axis is labelled. Returns how many. */
 int figure_ticks(double low, double high, bool log, double tick[FIGURE_TICKS]);
 
-/* What an axis is called: the setting's or metric's help, as far as it is short, and its unit.
- * Returns out. */
-const char *figure_label(const char *name, char out[96]);
-
 /* Adds text as the inside of a gnuplot '...' string, as TeX. */
 void figure_add_quoted(struct text *t, const char *text);
 void figure_add_tex(struct text *t, const char *text);

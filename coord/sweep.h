@@ -62,6 +62,7 @@ struct analysis_spec {
     char measure[SWEEP_MAX_MEASURES][TASK_NAME]; /* "cka", "mutual_knn@10" */
     int normalize;                               /* align_normalizations */
     double epsilon;
+    double clip; /* quantile of |x|; 1: none */
 };
 
 struct report_spec {

@@ -267,6 +267,10 @@ START_TEST(test_settings_are_read)
     ck_assert(s.freeze);
     ck_assert(s.lr == 1e-3);
     ck_assert_int_eq(s.batch, 32);
+    ck_assert_mem_eq(s.path, "no\0\0\0\0\0", 8);
+    const struct field *path = field_find(&fields, "data.path", NULL);
+    ck_assert_int_eq(field_set(path, "longer", &s, NULL), ERR_OK);
+    ck_assert_int_eq(field_set(path, "no", &s, NULL), ERR_OK);
     ck_assert_mem_eq(s.path, "no\0\0\0\0\0", 8); /* no rest of earlier bytes */
     for (int i = 0; i < fields.count; i++) {
         const char *name = rows[i].row.name;

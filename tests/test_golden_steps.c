@@ -242,15 +242,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("golden steps");
-    TCase *cases = tcase_create("golden steps");
-    tcase_add_test(cases, test_tiny_steps_equal_pytorch);
-    tcase_add_test(cases, test_mlp_steps_equal_pytorch);
-    tcase_add_test(cases, test_cosine_equals_pytorch);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const TTest *tests[] = {test_tiny_steps_equal_pytorch, test_mlp_steps_equal_pytorch,
+                            test_cosine_equals_pytorch};
+    return core_run("golden steps", tests, sizeof tests / sizeof *tests);
 }

@@ -151,17 +151,9 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("gradients");
-    TCase *cases = tcase_create("gradients");
-    tcase_set_timeout(cases, 60);
-    tcase_add_test(cases, test_every_activation_loss_and_model_matches_differences);
-    tcase_add_test(cases, test_frozen_output_has_no_gradient_but_passes_it_on);
-    tcase_add_test(cases, test_backward_accumulates_over_parts_of_a_batch);
-    tcase_add_test(cases, test_nan_reaches_the_loss);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const TTest *tests[] = {test_every_activation_loss_and_model_matches_differences,
+                            test_frozen_output_has_no_gradient_but_passes_it_on,
+                            test_backward_accumulates_over_parts_of_a_batch,
+                            test_nan_reaches_the_loss};
+    return core_run("gradients", tests, sizeof tests / sizeof *tests);
 }
