@@ -515,7 +515,7 @@ static double search_layers(const double *scores, int32_t *layer_a, int32_t *lay
 
 START_TEST(test_layers_are_searched_as_in_the_paper)
 {
-    json_t *want = json_object_get(reference(), "layers");
+    json_t *root = reference(), *want = json_object_get(root, "layers");
     static const int64_t d[7] = {12, 12, 12, 12, 12, 12, 12};
     struct alignment_options o = {
         .normalize = ALIGN_L2, .clip = 0.95, .epsilon = 1e-6, .k = 10};
@@ -555,6 +555,7 @@ START_TEST(test_layers_are_searched_as_in_the_paper)
     make_layers(x);
     clip_model(x, 3, 0.5, json_number_value(json_object_get(want, "threshold_0.5")));
     for (int l = 0; l < 7; l++) free(x[l]);
+    json_decref(root);
 }
 END_TEST
 
