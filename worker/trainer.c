@@ -26,8 +26,7 @@ void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, b
         loss_score(count, t->setup.outputs, f, t->batch.label, &correct, &soft);
         if (gradient) graph_backward(g, count, i > 0);
     }
-    double each = 1 / (double)n;
-    *out = (struct evaluation){total * each, correct * each, soft * each};
+    *out = (struct evaluation){total / (double)n, correct / (double)n, soft / (double)n};
 }
 
 static double norm(int64_t n, const real *x)
