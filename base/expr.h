@@ -21,13 +21,17 @@ struct expr_value {
 /* Resolves a key while parsing: returns false for an unknown key. */
 struct expr_scope {
     bool (*knows)(void *self, const char *key);
-    /* Is text a possible value of key? NULL: all are. */
+    /* Is text a possible value of key? A key that stands alone must allow "true". NULL: all
+     * are. */
     bool (*allows)(void *self, const char *key, const char *text);
     void *self;
+    /* The known key nearest to a mistyped one, or NULL. NULL: no suggestions. */
+    const char *(*nearest)(void *self, const char *key);
 };
 
 /* Parses text. A word right of a comparison that is no known key is a name. On error ERR_CONFIG
- * and *column (from 0, in text) tells where. Memory comes from the arena. Local. */
+ * and *column (from 0, in text, counting characters) tells where. Memory comes from the arena.
+ * Local. */
 enum err_code expr_parse(struct arena *a, const char *text, const struct expr_scope *scope,
                          struct expr **out, int *column, struct err *e);
 

@@ -44,7 +44,8 @@ struct field {
 
 #define FIELD_AT(type, member) offsetof(type, member)
 
-/* Sets every field to its default. A FIELD_REQUIRED one is zeroed. */
+/* Sets every field to its default. A FIELD_REQUIRED one is zeroed. A default that its own row
+ * does not accept is a bug. */
 void field_defaults(const struct table *fields, void *values);
 
 /* Reads one value from a node into values; what is wrong becomes a problem of file at the node
@@ -57,9 +58,10 @@ bool field_read(const struct field *f, struct yaml_file *file, const struct yaml
 enum err_code field_set(const struct field *f, const char *text, void *values, struct err *e);
 
 /* Reads the map node as the section `section` ("model"): keys are the parts of row names behind
- * "model.". Unknown keys, wrong types and ranges become problems. was_set[i] (may be NULL)
+ * "model.". Unknown keys, wrong types and ranges become problems, and so does a FIELD_REQUIRED
+ * field that applies and is missing, at the place of the section. was_set[i] (may be NULL)
  * becomes true for each field given. A section of "" reads top-level scalars. Keys of `skip`, a
- * space-separated list, are left to the caller. */
+ * space-separated list, are left to the caller. map NULL: the file lacks the section. */
 void field_read_section(const struct table *fields, const char *section, const char *skip,
                         struct yaml_file *file, const struct yaml_node *map, void *values,
                         bool *was_set);

@@ -1,14 +1,13 @@
 /* text.c - see text.h. */
 #include "base/text.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/err.h"
 
 enum { NAME_MAX_LENGTH = 63 };
 
@@ -87,19 +86,38 @@ const char *text_count(double count, char buffer[32])
 
 const char *text_duration(double seconds, char buffer[32])
 {
-    if (seconds < 1)
+    double whole = rint(seconds);
+    if (seconds < 0.9995)
         snprintf(buffer, 32, "%.0f ms", seconds * 1e3);
-    else if (seconds < 60)
+    else if (seconds < 59.95)
         snprintf(buffer, 32, "%.1f s", seconds);
-    else if (seconds < 3600)
-        snprintf(buffer, 32, "%.0f min %02d s", floor(seconds / 60), (int)fmod(seconds, 60));
-    else if (seconds < 86400)
-        snprintf(buffer, 32, "%.0f h %02d min", floor(seconds / 3600),
-                 (int)fmod(seconds / 60, 60));
+    else if (whole < 3600)
+        snprintf(buffer, 32, "%.0f min %02d s", floor(whole / 60), (int)fmod(whole, 60));
+    else if (whole < 86400)
+        snprintf(buffer, 32, "%.0f h %02d min", floor(whole / 3600), (int)fmod(whole / 60, 60));
     else
-        snprintf(buffer, 32, "%.0f d %02d h", floor(seconds / 86400),
-                 (int)fmod(seconds / 3600, 24));
+        snprintf(buffer, 32, "%.0f d %02d h", floor(whole / 86400),
+                 (int)fmod(whole / 3600, 24));
     return buffer;
+}
+
+int text_code_point(const char *text, size_t left, unsigned *code)
+{
+    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char *s = (const unsigned char *)text;
+    int length = s[0] < 0x80             ? 1
+                 : (s[0] & 0xe0) == 0xc0 ? 2
+                 : (s[0] & 0xf0) == 0xe0 ? 3
+                 : (s[0] & 0xf8) == 0xf0 ? 4
+                                         : 0;
+    if (length == 0 || (size_t)length > left) return 0;
+    *code = length == 1 ? s[0] : s[0] & (0xffu >> (length + 1));
+    for (int i = 1; i < length; i++) {
+        if ((s[i] & 0xc0) != 0x80) return 0;
+        *code = *code << 6 | (s[i] & 0x3f);
+    }
+    bool surrogate = *code >= 0xd800 && *code <= 0xdfff;
+    return *code < least[length] || *code > 0x10ffff || surrogate ? 0 : length;
 }
 
 static void text_reserve(struct text *t, size_t more)
@@ -139,4 +157,20 @@ void text_clear(struct text *t)
 {
     free(t->at);
     *t = (struct text){0};
+}
+
+enum err_code text_read(const char *path, struct text *t, struct err *e)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    FILE *file = is_stdin ? stdin : fopen(path, "rb");
+    if (!file) return ERR(e, ERR_IO, "cannot open %s: %s", path, strerror(errno));
+    char block[1 << 16];
+    size_t n;
+    text_add_bytes(t, "", 0);
+    errno = 0;
+    while ((n = fread(block, 1, sizeof block, file)) > 0) text_add_bytes(t, block, n);
+    enum err_code code = ERR_OK;
+    if (ferror(file)) code = ERR(e, ERR_IO, "cannot read %s: %s", path, strerror(errno));
+    if (!is_stdin) fclose(file);
+    return code;
 }

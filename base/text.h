@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
 /* Search for the known name nearest to a mistyped one (optimal string alignment distance: a
  * transposition counts as one). found stays NULL while nothing is near enough to suggest. */
 struct text_nearest {
@@ -30,6 +32,10 @@ const char *text_duration(double seconds, char buffer[32]);
 /* "900", "12 k", "3.1 M", "4.2 G", ... of a unitless count such as FLOPs. Returns buffer. */
 const char *text_count(double count, char buffer[32]);
 
+/* Bytes of the UTF-8 code point that text starts with (left > 0 bytes of it), or 0 if that is
+ * no UTF-8: a stray or missing byte, too long a spelling, a surrogate. */
+int text_code_point(const char *text, size_t left, unsigned *code);
+
 /* A growing string. Zero-initialise; free with text_clear. Aborts when memory is exhausted. */
 struct text {
     char *at; /* NUL-terminated, NULL while empty */
@@ -38,5 +44,8 @@ struct text {
 void text_add(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_add_bytes(struct text *t, const char *bytes, size_t length);
 void text_clear(struct text *t);
+
+/* Appends a whole file ("-" is stdin).  errors  ERR_IO names the file and the reason. Local. */
+enum err_code text_read(const char *path, struct text *t, struct err *e);
 
 #endif

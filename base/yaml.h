@@ -28,12 +28,20 @@ struct yaml_node {
     struct yaml_mark *key_mark;
 };
 
+/* Something wrong at a place. */
+struct yaml_problem {
+    struct yaml_mark mark;
+    const char *text, *hint;     /* hint: what to do about it, or NULL */
+    int number;                  /* the how manieth that was found, from 0 */
+    struct yaml_problem *before; /* the one found before it */
+};
+
 /* One file and everything found wrong in it. Errors are collected, not returned one by one. */
 struct yaml_file {
-    const char *name;       /* as shown in messages; "<stdin>", "--set" */
-    const char *source;     /* the whole text, NUL-terminated */
-    struct yaml_node *root; /* NULL if it could not be parsed */
-    struct yaml_problem *problem;
+    const char *name;             /* as shown in messages; "<stdin>", "--set" */
+    const char *source;           /* the whole text, NUL-terminated */
+    struct yaml_node *root;       /* NULL if it could not be parsed */
+    struct yaml_problem *problem; /* the last one found */
     int n_problems;
     struct arena arena; /* owns all of the above */
 };
@@ -53,7 +61,8 @@ void yaml_destroy(struct yaml_file *file);
 /* Value of key in a map, or NULL. */
 struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
 
-/* Adds a problem at a place; hint (may be NULL) is printed after the caret. Local. */
+/* Adds a problem at a place; hint (may be NULL) is printed after the caret. A mark whose line
+ * is 0 is no place: only the file's name is shown. Local. */
 void yaml_problem(struct yaml_file *file, struct yaml_mark mark, const char *hint,
                   const char *format, ...) __attribute__((format(printf, 4, 5)));
 
@@ -67,5 +76,10 @@ char *yaml_report(const struct yaml_file *file, bool color);
  * taken. hex 0x1f is refused. Returns false and leaves *out alone if it is none. */
 bool yaml_number(const struct yaml_node *node, double *out);
 bool yaml_integer(const struct yaml_node *node, int64_t *out);
+
+/* Why a scalar that looks reasonable is refused where a number, true/false or a name is wanted,
+ * and how to write it instead: yes, ~, 0777, 12:30, 1_000, a number in quotes, ... NULL if it
+ * is none of the known traps. */
+const char *yaml_trap(const struct yaml_node *node);
 
 #endif

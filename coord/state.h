@@ -19,6 +19,9 @@ enum trial_state {
 /* Rows of struct row, in the order of the enum: "planned", "queued", ... */
 extern const struct table trial_states;
 
+/* Every event, with the members of struct event that it uses in its help. */
+extern const struct table state_events;
+
 struct trial_status {
     uint64_t id;
     enum trial_state state;
@@ -44,6 +47,8 @@ struct run_status {
 
 struct state;
 
+/* Trials that nothing happened to are known only by their number: planned are those of the plan
+ * last run beyond all trials that ever had an event. */
 enum err_code state_create(struct state **out, struct err *e);
 void state_destroy(struct state *s);
 
@@ -53,10 +58,10 @@ void state_apply(struct state *s, const struct event *event);
 /* state_create and a replay of the store's journal. */
 enum err_code state_read(const char *store_path, struct state **out, struct err *e);
 
-/* A run begins: trials that were queued or running in a run that is gone become planned again.
- * (What the event "run" does when applied.) */
-const struct trial_status *state_find(const struct state *s,
-                                      uint64_t id); /* or NULL: planned */
+/* Status of a trial, borrowed until the next event; NULL: planned, nothing happened yet. When
+ * a run begins (event "run"), trials that were queued or running in a run that is gone become
+ * planned again. */
+const struct trial_status *state_find(const struct state *s, uint64_t id);
 const struct run_status *state_run(const struct state *s);
 void state_counts(const struct state *s, int64_t count[TRIAL_STATES]);
 

@@ -1,0 +1,131 @@
+/* launch.c - owns the child that is the launcher, and the terminal while it runs. */
+#include "coord/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "coord/job.h"
+#include "coord/progress.h"
+
+enum { MAX_WORDS = 256, MAX_LAUNCHER_WORDS = 64 };
+
+/* What Open MPI needs to start more ranks than cores, as root too, without stealing cores from
+ * the ranks that work. Settings the user made stay. */
+static const char *const environment[][2] = {
+    {"OMPI_ALLOW_RUN_AS_ROOT", "1"},
+    {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"},
+    {"OMPI_MCA_rmaps_base_oversubscribe", "1"},
+    {"OMPI_MCA_hwloc_base_binding_policy", "none"},
+    {"OMPI_MCA_mpi_yield_when_idle", "1"},
+    {"OMPI_MCA_sharedfp", "^sm"},
+    {"OMPI_MCA_orte_abort_print_stack", "0"},
+    {"OPENBLAS_NUM_THREADS", "1"},
+    {"SHOAL_FRONTED", "1"},
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal)
+{
+    interrupted = signal;
+}
+
+/* The words of the launcher's command line: "mpirun -n N self verb ...". Returns false when
+ * they do not fit. */
+static bool words(const struct options *o, const char *const *argv, char *launcher, char *np,
+                  char *self, const char **word)
+{
+    int n = 0;
+    char *rest = NULL;
+    for (char *w = strtok_r(launcher, " ", &rest); w; w = strtok_r(NULL, " ", &rest))
+        if (n < MAX_LAUNCHER_WORDS) word[n++] = w;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    snprintf(np, 24, "%lld", o->np ? (long long)o->np : (long long)cores + 1);
+    word[n++] = "-n";
+    word[n++] = np;
+    word[n++] = self;
+    for (; *argv && n < MAX_WORDS - 1; argv++) word[n++] = *argv;
+    word[n] = NULL;
+    return !*argv;
+}
+
+static pid_t start(const char **word)
+{
+    pid_t child = fork();
+    if (child != 0) return child;
+    setpgid(0, 0); /* the terminal's Ctrl-C comes to us alone: we end the job in order */
+    int null = open("/dev/null", O_RDONLY);
+    if (null >= 0) dup2(null, STDIN_FILENO);
+    for (size_t i = 0; i < sizeof environment / sizeof *environment; i++)
+        setenv(environment[i][0], environment[i][1], 0);
+    execvp(word[0], (char *const *)word);
+    fprintf(stderr, "shoal: cannot start %s: %s (Debian: apt install openmpi-bin)\n", word[0],
+            strerror(errno));
+    _exit(127);
+}
+
+/* Waits for the child, drawing; passes the first signal on as SIGTERM. Returns its wait status.
+ */
+static int wait_child(pid_t child, struct progress *progress)
+{
+    int status = 0;
+    bool told = false;
+    for (;;) {
+        pid_t got = waitpid(child, &status, WNOHANG);
+        if (got == child) return status;
+        if (got < 0 && errno != EINTR) return 127 << 8;
+        if (interrupted && !told) {
+            kill(child, SIGTERM);
+            told = true;
+        }
+        progress_draw(progress);
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    }
+}
+
+int launch(const struct options *o, const char *const *argv, const char *store)
+{
+    const char *word[MAX_WORDS];
+    char np[24], self[4096], launcher[1024];
+    snprintf(launcher, sizeof launcher, "%s", o->launcher ? o->launcher : "mpirun");
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (length < 0) {
+        fprintf(stderr, "shoal: cannot tell where this program is: %s\n", strerror(errno));
+        return 3;
+    }
+    self[length] = '\0';
+    if (!words(o, argv, launcher, np, self, word)) {
+        fprintf(stderr, "shoal: the command line is too long\n");
+        return 2;
+    }
+    struct sigaction action = {.sa_handler = on_interrupt};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    struct progress *progress = progress_create(o, store);
+    pid_t child = start(word);
+    if (child < 0) {
+        fprintf(stderr, "shoal: cannot start %s: %s\n", word[0], strerror(errno));
+        progress_destroy(progress);
+        return 3;
+    }
+    int status = wait_child(child, progress);
+    int recorded = progress_finish(progress);
+    progress_destroy(progress);
+    if (interrupted) {
+        fprintf(
+            stderr,
+            "\nshoal: stopped; what was finished is in the store, the same line continues\n");
+        return 128 + interrupted;
+    }
+    if (WIFSIGNALED(status)) return 128 + WTERMSIG(status);
+    if (WEXITSTATUS(status) == 0 && store && recorded >= 0) return recorded;
+    return WEXITSTATUS(status);
+}

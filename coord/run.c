@@ -1,0 +1,258 @@
+/* run.c - one run on all ranks, phase by phase: start MPI, read the file, prepare the store,
+ * train, align, end. Every phase ends in an agreement, so that all ranks leave with one status.
+ */
+#include "coord/run.h"
+
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/comm.h"
+#include "base/text.h"
+#include "coord/align.h"
+#include "coord/coordinator.h"
+#include "coord/provenance.h"
+#include "coord/store.h"
+#include "coord/worker_rank.h"
+
+#define LOCK_WAIT_S 10 /* a killed run's ranks are gone after about a second */
+
+bool run_launched(void)
+{
+    return getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK") || getenv("PMI_RANK") ||
+           (getenv("SLURM_STEP_ID") && getenv("SLURM_STEP_NUM_TASKS"));
+}
+
+/* The launcher's number of ranks against MPI's: srun without a matching --mpi starts N worlds
+ * of one rank, which would all write the same store. */
+static enum err_code world_check(int size, struct err *e)
+{
+    const char *names[] = {"OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"};
+    for (int i = 0; i < 2; i++) {
+        const char *text = getenv(names[i]);
+        if (!text) continue;
+        if (atoi(text) == size) return ERR_OK;
+        return ERR(e, ERR_ENV,
+                   "the launcher started %s ranks (%s), but MPI sees %d: start with `srun "
+                   "--mpi=pmix` or with mpirun",
+                   text, names[i], size);
+    }
+    return ERR_OK;
+}
+
+static void on_drain(int signal)
+{
+    (void)signal;
+    job_drain = 1;
+}
+
+static void abort_all(void)
+{
+    MPI_Abort(MPI_COMM_WORLD, 134);
+}
+
+static enum err_code job_start(struct job *job, struct err *e)
+{
+    setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0); /* waiting ranks must not take a core */
+    setenv("OPENBLAS_NUM_THREADS", "1", 0);
+    MPI_Init(NULL, NULL);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
+    err_abort = abort_all;
+    job->world = MPI_COMM_WORLD;
+    job->workers = MPI_COMM_NULL;
+    MPI_Comm_rank(job->world, &job->rank);
+    MPI_Comm_size(job->world, &job->size);
+    job->n_workers = job->size > 1 ? job->size - 1 : 1;
+    job->fronted = getenv("SHOAL_FRONTED") != NULL;
+    struct sigaction drain = {.sa_handler = on_drain, .sa_flags = SA_RESTART};
+    sigaction(SIGUSR1, &drain, NULL);
+    TRY(world_check(job->size, e));
+    bool trains = job->size == 1 || job->rank > 0;
+    MPI_Comm_split(job->world, trains ? 0 : MPI_UNDEFINED, job->rank, &job->workers);
+    return ERR_OK;
+}
+
+/* Rank 0 reads, checks and plans the file; the others get its text, and read the same sweep
+ * from it. Returns the exit status of what is wrong with it, printed by rank 0. Collective over
+ * the world. */
+static int read_sweep(struct job *job, const struct options *o)
+{
+    int status = 0;
+    struct text source = {0};
+    if (job->rank == 0 && cli_plan(o, &job->sweep, &job->plan, &status))
+        text_add(&source, "%s", job->sweep->file->source);
+    MPI_Bcast(&status, 1, MPI_INT, 0, job->world);
+    if (status) return status;
+    long length = (long)source.length;
+    MPI_Bcast(&length, 1, MPI_LONG, 0, job->world);
+    if (job->rank > 0) {
+        source.at = calloc((size_t)length + 1, 1);
+        INVARIANT(source.at);
+    }
+    MPI_Bcast(source.at, comm_int(length), MPI_BYTE, 0, job->world);
+    struct err e = {.rank = -1};
+    enum err_code code = ERR_OK;
+    if (job->rank > 0) code = cli_sweep(o, o->arg[0], source.at, &job->sweep, &e);
+    text_clear(&source);
+    code = comm_agree(job->world, code, &e);
+    if (code != ERR_OK && job->rank == 0) cli_fail(&e);
+    return err_status(code);
+}
+
+/* Sets the journal's run going: who runs what where. Local to rank 0. */
+static enum err_code note_run(struct job *job, struct err *e)
+{
+    struct event run = {.name = "run", .count = job->plan->n_trials, .worker = job->size};
+    for (int64_t t = 0; t < job->plan->n_trials; t++) run.cost += plan_flops(job->plan, t);
+    gethostname(run.text, 64);
+    TRY(journal_append(job->journal, &run, e));
+    return journal_sync(job->journal, e);
+}
+
+/* What rank 0 does before any trial: lock, store, state. A journal without its store is
+ * history: the event "created" says that nothing before it counts. Local to rank 0. */
+static enum err_code prepare(struct job *job, struct err *e)
+{
+    job->row = calloc((size_t)job->plan->n_trials + 1, sizeof *job->row);
+    if (!job->row)
+        return ERR(e, ERR_NOMEM, "no memory for %lld rows", (long long)job->plan->n_trials);
+    TRY(journal_open(job->store, LOCK_WAIT_S, &job->journal, e));
+    if (access(job->store, F_OK) != 0) {
+        TRY(journal_append(job->journal, &(struct event){.name = "created"}, e));
+        TRY(journal_sync(job->journal, e));
+    }
+    struct provenance provenance;
+    TRY(provenance_collect(&provenance, job, e));
+    enum err_code code = store_prepare(job->store, job->plan, provenance.pair, job->row, e);
+    provenance_clear(&provenance);
+    TRY(code);
+    TRY(state_read(job->store, &job->state, e));
+    return note_run(job, e);
+}
+
+/* The trials. Collective over the world: rank 0 coordinates, the others serve. */
+static enum err_code train(struct job *job, struct tally *tally, struct err *e)
+{
+    struct worker_rank *self = NULL;
+    int number = job->size == 1 ? 0 : job->rank - 1;
+    enum err_code code = ERR_OK;
+    if (job->workers != MPI_COMM_NULL) code = worker_rank_open(job, number, &self, e);
+    code = comm_agree(job->world, code, e);
+    if (code == ERR_OK && job->rank == 0) code = coordinator_run(job, self, tally, e);
+    if (code == ERR_OK && job->rank > 0) worker_rank_serve(self);
+    struct err closing = {0};
+    enum err_code closed = worker_rank_close(self, &closing);
+    if (code == ERR_OK && closed != ERR_OK) {
+        code = closed;
+        *e = closing;
+    }
+    return comm_agree(job->world, code, e);
+}
+
+/* The measures that the file asks for, on the workers; rank 0 sleeps until they are done.
+ * Collective over the world. */
+static enum err_code analyse(struct job *job, struct err *e)
+{
+    const struct analysis_spec *spec = &job->sweep->analysis;
+    if (spec->n_measures == 0 || job->sweep->record.n_layers == 0) return ERR_OK;
+    enum err_code code = ERR_OK;
+    if (job->workers != MPI_COMM_NULL) {
+        const char *measure[SWEEP_MAX_MEASURES];
+        for (int i = 0; i < spec->n_measures; i++) measure[i] = spec->measure[i];
+        struct alignment_options options = {
+            .normalize = spec->normalize, .epsilon = spec->epsilon, .clip = 1};
+        code = align_store(job->workers, job->store, measure, spec->n_measures, &options, false,
+                           e);
+        if (job->rank == 1) MPI_Send(NULL, 0, MPI_BYTE, 0, JOB_READY, job->world);
+    } else {
+        MPI_Status status;
+        while (!job_wait(job->world, 1, 5000, &status)) journal_beat(job->journal);
+        MPI_Recv(NULL, 0, MPI_BYTE, 1, JOB_READY, job->world, MPI_STATUS_IGNORE);
+    }
+    return comm_agree(job->world, code, e);
+}
+
+/* Did rank 0 stop early? Collective over the world. */
+static bool stopped(struct job *job, const struct tally *tally)
+{
+    int early = tally->stopped;
+    MPI_Bcast(&early, 1, MPI_INT, 0, job->world);
+    return early;
+}
+
+static int status_of(const struct tally *t)
+{
+    if (t->stopped && !t->failed) return err_status(ERR_STOPPED);
+    return t->failed ? 1 : 0;
+}
+
+/* One line that says how it ended, and the event. Local to rank 0. */
+static enum err_code conclude(struct job *job, const struct tally *t, int status, double began,
+                              struct err *e)
+{
+    struct event ended = {.count = status};
+    snprintf(ended.name, sizeof ended.name, "ended");
+    TRY(journal_append(job->journal, &ended, e));
+    TRY(journal_sync(job->journal, e));
+    if (job->fronted || job->quiet) return ERR_OK;
+    char took[32];
+    fprintf(stderr,
+            "%s: %lld trials: %lld done now, %lld before, %lld diverged, %lld failed in %s%s\n",
+            job->sweep->name, (long long)t->total, (long long)t->done, (long long)t->before,
+            (long long)t->diverged, (long long)t->failed,
+            text_duration(job_now() - began, took),
+            t->stopped ? "; stopped early, the same line continues" : "");
+    return ERR_OK;
+}
+
+static void job_end(struct job *job)
+{
+    struct err ignored;
+    journal_close(job->journal, &ignored);
+    state_destroy(job->state);
+    plan_destroy(job->plan);
+    sweep_destroy(job->sweep);
+    free(job->row);
+    if (job->workers != MPI_COMM_NULL) MPI_Comm_free(&job->workers);
+    MPI_Finalize();
+}
+
+int run_ranks(const struct options *o, const char *store)
+{
+    struct job job = {.store = store, .quiet = o->quiet};
+    struct err e = {.rank = -1};
+    struct tally tally = {0};
+    double began = job_now();
+    int status = 0;
+    enum err_code code = job_start(&job, &e);
+    if (code == ERR_OK) {
+        status = read_sweep(&job, o);
+        if (status == 0) {
+            code = comm_agree(job.world, job.rank == 0 ? prepare(&job, &e) : ERR_OK, &e);
+            if (code == ERR_OK) code = train(&job, &tally, &e);
+            if (code == ERR_OK && !stopped(&job, &tally)) code = analyse(&job, &e);
+            if (code == ERR_OK && job.rank == 0) {
+                status = status_of(&tally);
+                code = conclude(&job, &tally, status, began, &e);
+            }
+            code = comm_agree(job.world, code, &e);
+        }
+    }
+    if (code != ERR_OK) status = job.rank == 0 ? cli_fail(&e) : err_status(code);
+    MPI_Bcast(&status, 1, MPI_INT, 0, job.world);
+    job_end(&job);
+    return job.fronted && code == ERR_OK ? 0 : status;
+}
+
+int run_align(const struct options *o, const char *store)
+{
+    struct job job = {.store = store};
+    struct err e = {.rank = -1};
+    enum err_code code = job_start(&job, &e);
+    if (code == ERR_OK) code = align_options(job.world, o, store, &e);
+    int status = code == ERR_OK ? 0 : job.rank == 0 ? cli_fail(&e) : err_status(code);
+    job_end(&job);
+    return status;
+}

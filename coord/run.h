@@ -1,0 +1,18 @@
+/* run.h - a run inside MPI: start-up, trials, analysis, end. */
+#ifndef SHOAL_COORD_RUN_H
+#define SHOAL_COORD_RUN_H
+
+#include "coord/cli.h"
+
+/* Is this process a rank of mpirun or srun? Local, before MPI_Init. */
+bool run_launched(void);
+
+/* Trains what the sweep file o->arg[0] still lacks in `store`, then aligns. Calls MPI_Init and
+ * MPI_Finalize. Returns the exit status (interface: 0, 1, 2, 3, 4, 75), the same on every rank.
+ * Collective over MPI_COMM_WORLD. */
+int run_ranks(const struct options *o, const char *store);
+
+/* The same for the analysis alone. */
+int run_align(const struct options *o, const char *store);
+
+#endif

@@ -1,0 +1,110 @@
+/* worker_rank.c - owns a worker, its handle on the store and the buffers of one trial's rows.
+ */
+#include "coord/worker_rank.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/comm.h"
+#include "coord/store.h"
+#include "worker/worker.h"
+
+struct worker_rank {
+    const struct job *job;
+    int number;
+    struct worker *worker;
+    struct store *store;
+    struct arena arena; /* the buffers of one trial */
+};
+
+enum err_code worker_rank_open(const struct job *job, int number, struct worker_rank **out,
+                               struct err *e)
+{
+    struct worker_rank *w = calloc(1, sizeof *w);
+    if (!w) return ERR(e, ERR_NOMEM, "no memory for a worker");
+    *out = w;
+    w->job = job;
+    w->number = number;
+    w->worker = worker_create();
+    if (!w->worker) return ERR(e, ERR_NOMEM, "no memory for a worker");
+    return store_open(job->store, &job->sweep->record, &w->store, e);
+}
+
+/* Buffers of the sizes that shape says, metrics all NaN. */
+static enum err_code rows_create(struct arena *arena, const struct record *record,
+                                 const struct trial_shape *shape, struct rows *out,
+                                 struct err *e)
+{
+    size_t n = (size_t)record->n_metrics * (size_t)shape->records;
+    out->metric_bytes = n * sizeof *out->metric;
+    out->metric = arena_array(arena, n, sizeof *out->metric);
+    out->step = arena_array(arena, (size_t)shape->records, sizeof *out->step);
+    out->layer = arena_array(arena, (size_t)shape->n_layers + 1, sizeof *out->layer);
+    bool ok = out->metric && out->step && out->layer;
+    for (int l = 0; ok && l < shape->n_layers; l++) {
+        size_t rows = (size_t)record->n_slots * (size_t)record->probe_n;
+        out->layer[l] = arena_array(arena, rows * (size_t)shape->layer_dim[l], sizeof(float));
+        ok = out->layer[l] != NULL;
+    }
+    if (!ok) return ERR(e, ERR_NOMEM, "no memory for the rows of a trial");
+    for (size_t i = 0; i < n; i++) out->metric[i] = NAN;
+    for (int64_t i = 0; i < shape->records; i++) out->step[i] = NAN;
+    return ERR_OK;
+}
+
+static enum err_code trial_run(struct worker_rank *w, const struct task *task,
+                               struct result *result, struct err *e)
+{
+    const struct experiment *x = w->job->sweep->experiment;
+    const struct record *record = &w->job->sweep->record;
+    struct trial_shape shape;
+    struct rows rows = {0};
+    TRY(x->shape(&task->config, record, &shape, e));
+    TRY(rows_create(&w->arena, record, &shape, &rows, e));
+    double began = job_now();
+    TRY(x->run(w->worker, task, record, &rows, result, e));
+    result->seconds = job_now() - began;
+    return store_write(w->store, task->trial, &shape, &rows, result, e);
+}
+
+void worker_rank_do(struct worker_rank *w, const struct task *task, struct result *result)
+{
+    struct err e = {0};
+    *result =
+        (struct result){.trial = task->trial, .attempt = task->attempt, .worker = w->number};
+    if (trial_run(w, task, result, &e) != ERR_OK) {
+        result->outcome = OUTCOME_FAILED;
+        snprintf(result->reason, sizeof result->reason, "%.250s", e.text);
+    }
+    arena_clear(&w->arena);
+}
+
+void worker_rank_serve(struct worker_rank *w)
+{
+    static struct task task[JOB_BATCH];
+    static struct result result[JOB_BATCH];
+    MPI_Comm world = w->job->world;
+    for (;;) {
+        MPI_Status status;
+        job_wait(world, -1, 1000, &status);
+        int bytes;
+        MPI_Get_count(&status, MPI_BYTE, &bytes);
+        MPI_Recv(task, (int)sizeof task, MPI_BYTE, 0, JOB_TASKS, world, MPI_STATUS_IGNORE);
+        int n = bytes / (int)sizeof *task;
+        if (n == 0) return;
+        for (int i = 0; i < n; i++) worker_rank_do(w, &task[i], &result[i]);
+        MPI_Send(result, n * (int)sizeof *result, MPI_BYTE, 0, JOB_RESULTS, world);
+    }
+}
+
+enum err_code worker_rank_close(struct worker_rank *w, struct err *e)
+{
+    if (!w) return ERR_OK;
+    enum err_code code = w->store ? store_close(w->store, e) : ERR_OK;
+    worker_destroy(w->worker);
+    arena_clear(&w->arena);
+    free(w);
+    return code;
+}

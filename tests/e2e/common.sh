@@ -1,0 +1,49 @@
+# common.sh - sourced by every end-to-end test: SHOAL, a scratch folder W, failure counting.
+# usage: TEST.sh path/to/shoal
+set -u
+SHOAL=$(readlink -f "$1")
+HERE=$(dirname "$(readlink -f "$0")")
+SWEEPS=$HERE/../sweeps
+W=$(mktemp -d "${TMPDIR:-/tmp}/shoal-e2e.XXXXXX")
+trap 'rm -rf "$W"' EXIT
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 \
+    OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_mpi_yield_when_idle=1 OPENBLAS_NUM_THREADS=1
+failed=0
+
+fail() { # message
+    echo "FAIL: $*"
+    failed=$((failed + 1))
+}
+
+ok() { # description, command...: the command succeeds
+    what=$1
+    shift
+    "$@" >"$W/out" 2>"$W/err" || fail "$what: status $?: $(tail -n 2 "$W/err")"
+}
+
+status_is() { # wanted status, description, command...
+    wanted=$1 what=$2
+    shift 2
+    "$@" >"$W/out" 2>"$W/err"
+    got=$?
+    [ $got = "$wanted" ] || fail "$what: status $got, wanted $wanted: $(tail -n 2 "$W/err")"
+}
+
+ranks() { # number, words of shoal...: under mpirun, with a time limit
+    n=$1
+    shift
+    timeout 120 mpirun -n "$n" "$SHOAL" "$@"
+}
+
+same() { # store, store, group...: the groups hold the same bits
+    a=$1 b=$2
+    shift 2
+    for group in "$@"; do
+        h5diff -q "$a" "$b" "$group" "$group" || fail "$group differs: $(basename "$a") $(basename "$b")"
+    done
+}
+
+finish() {
+    [ $failed = 0 ] && echo "all held" || echo "$failed failed"
+    exit $((failed > 0))
+}

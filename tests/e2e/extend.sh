@@ -1,0 +1,31 @@
+#!/bin/bash
+# extend.sh - running again continues; more seeds or a new axis value train only what is new and keep
+# every old bit; a store of another sweep is refused.
+. "$(dirname "$0")/common.sh"
+done_now() { sed -n 's/.*: \([0-9]*\) done now.*/\1/p' "$W/err"; }
+export_sorted() { "$SHOAL" export "$1" --csv | sort; }
+
+ok "first" ranks 2 run "$SWEEPS/tiny.yaml" -o "$W/s.h5"
+cp "$W/s.h5" "$W/before.h5"
+before=$(md5sum <"$W/s.h5")
+ok "again" ranks 2 run "$SWEEPS/tiny.yaml" -o "$W/s.h5"
+[ "$(done_now)" = 0 ] || fail "running again trained $(done_now) trials"
+[ "$before" = "$(md5sum <"$W/s.h5")" ] || fail "running again changed the store"
+
+ok "plan against the store" "$SHOAL" plan "$SWEEPS/tiny.yaml" --seeds 3 -o "$W/s.h5" --json
+grep -q '"kept": *12' "$W/out" && grep -q '"new": *6' "$W/out" || fail "plan: $(grep -E 'kept|new' "$W/out")"
+ok "more seeds" ranks 2 run "$SWEEPS/tiny.yaml" --seeds 3 -o "$W/s.h5"
+[ "$(done_now)" = 6 ] || fail "3 seeds trained $(done_now) trials, wanted 6"
+ok "new value" ranks 3 run "$SWEEPS/tiny.yaml" --seeds 3 --set 'sweep.axes.model.activation=[relu, tanh, gelu]' -o "$W/s.h5"
+[ "$(done_now)" = 9 ] || fail "a new activation trained $(done_now) trials, wanted 9"
+export_sorted "$W/before.h5" >"$W/old.csv"
+export_sorted "$W/s.h5" >"$W/new.csv"
+[ "$(comm -23 "$W/old.csv" "$W/new.csv" | wc -l)" = 0 ] || fail "an old row changed: $(comm -23 "$W/old.csv" "$W/new.csv" | head -1)"
+ok "made at once" ranks 3 run "$SWEEPS/tiny.yaml" --seeds 3 --set 'sweep.axes.model.activation=[relu, tanh, gelu]' -o "$W/once.h5"
+export_sorted "$W/once.h5" | cmp - "$W/new.csv" || fail "grown and made at once differ"
+
+status_is 2 "other root seed" ranks 1 run "$SWEEPS/tiny.yaml" --set seed=8 -o "$W/s.h5"
+status_is 2 "other recording" ranks 1 run "$SWEEPS/tiny.yaml" --set 'record.metrics=[test_loss]' -o "$W/s.h5"
+status_is 2 "nothing in common" ranks 1 run "$SWEEPS/tiny.yaml" --set optim.lr=0.05 -o "$W/s.h5"
+grep -q -- '-o' "$W/err" || fail "refusal does not say what to do"
+finish
