@@ -411,6 +411,17 @@ START_TEST(test_divergence_is_an_outcome)
 }
 END_TEST
 
+START_TEST(test_divergence_of_the_first_batch_keeps_the_record_before_it)
+{
+    struct config c = small();
+    struct record r = everything();
+    r.n_metrics = 1;
+    snprintf(r.metric[0], TASK_NAME, "test_loss");
+    r.diverged_above = 0.1; /* below any loss of a new network */
+    check_diverged(&c, &r, "at step 0");
+}
+END_TEST
+
 START_TEST(test_divergence_in_the_last_step_is_seen)
 {
     struct config c = small();
@@ -465,6 +476,7 @@ int main(void)
                             test_metrics_do_not_depend_on_what_else_is_recorded,
                             test_representations_are_the_layers_outputs,
                             test_divergence_is_an_outcome,
+                            test_divergence_of_the_first_batch_keeps_the_record_before_it,
                             test_divergence_in_the_last_step_is_seen,
                             test_data_set_is_kept_between_trials};
     return core_run("trainer", tests, sizeof tests / sizeof *tests);
