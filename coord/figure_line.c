@@ -199,7 +199,8 @@ static void write_setup(const struct line *l)
     text_add(t, "set grid ytics linecolor rgb '#b0b0b0' linewidth 0.3 dashtype 1\n"
                 "set style fill transparent solid 0.18 noborder\nset pointintervalbox 0\n");
     if (l->s.n_series > 1)
-        text_add(t, "set key above horizontal center Left reverse samplen 2.5 spacing 0.9\n");
+        text_add(t, "set key above horizontal center Left reverse spacing 0.9 samplen %g\n",
+                 l->s.names ? 0.5 : 2.5);
     else
         text_add(t, "unset key\n");
 }

@@ -345,7 +345,7 @@ enum err_code figure_matrix_draw(const struct results *r, const struct figure_sp
                                  struct figure *f, struct err *e)
 {
     struct matrix x = {.r = r, .f = f};
-    f->height_in = 0.35 + 0.74 * f->venue->width_in;
+    f->height_in = 0.25 + 0.66 * f->venue->width_in; /* square cells, labels below */
     enum err_code rc = find_nodes(&x, spec, e);
     if (rc == ERR_OK) {
         find_range(&x);
