@@ -785,6 +785,7 @@ int main(int argc, char **argv)
     srunner_set_fork_status(runner, CK_NOFORK); /* a forked child must not use MPI */
     srunner_run_all(runner, rank == 0 ? CK_NORMAL : CK_SILENT);
     int failed = srunner_ntests_failed(runner);
+    if (failed && rank) srunner_print(runner, CK_NORMAL);
     srunner_free(runner);
     MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
     MPI_Finalize();

@@ -196,11 +196,15 @@ END_TEST
 
 START_TEST(test_idx_refuses_wrong_lengths)
 {
+    struct config c = config_folder("idx");
+    struct data_shape shape;
     for (int file = 0; file < FILES; file++) {
         struct bytes b = good(file);
         const size_t whole = b.length;
         b.length++;
         expect_after(file, &b, ERR_FORMAT, "the file goes on behind the last sample");
+        put(file, &b); /* of a plain file the length alone tells */
+        ck_assert_int_eq(data_shape(&c, &shape, &e), ERR_FORMAT);
         for (b.length = 0; b.length < whole; b.length++) {
             size_t header = file == TRAIN_IMAGES || file == TEST_IMAGES ? 16 : 8;
             expect_after(file, &b, ERR_FORMAT, b.length < header ? "ends" : "more than a file");
@@ -214,6 +218,10 @@ START_TEST(test_idx_refuses_wrong_lengths)
     b.at[11] = 3;
     b.at[15] = 2;
     expect_after(TEST_IMAGES, &b, ERR_FORMAT, "byte 8: images of 3 x 2, but of 2 x 3");
+    b = good(TEST_IMAGES);
+    b.at[11] = 1;
+    b.length = 16 + 9;
+    expect_after(TEST_IMAGES, &b, ERR_FORMAT, "byte 8: images of 1 x 3, but of 2 x 3");
 }
 END_TEST
 
@@ -402,7 +410,7 @@ END_TEST
  * may differ only where two classes nearly tie. */
 START_TEST(test_gaussian_labels_are_the_teachers)
 {
-    enum { DIM = 7, CLASSES = 5, WIDTH = 19, N = 300 };
+    enum { DIM = 7, CLASSES = 300, WIDTH = 19, N = 300 }; /* beyond one block of classes */
     struct config c = gaussian(DIM, CLASSES, WIDTH);
     struct data data;
     ck_assert_int_eq(data_open(&c, 42, &data, &e), ERR_OK);

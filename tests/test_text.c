@@ -52,6 +52,7 @@ START_TEST(test_nearest_suggests_only_what_is_near)
     ck_assert_ptr_null(nearest("something else"));
     ck_assert_ptr_null(nearest(""));
     ck_assert_ptr_null(nearest("xyz"));
+    ck_assert_ptr_null(nearest("rexy")); /* two edits in four letters */
     ck_assert_str_eq(nearest("model.activaton"), "model.activation");
     ck_assert_str_eq(nearest("optim.rl"), "optim.lr");
     ck_assert_str_eq(nearest("rely"), "relu");
