@@ -289,9 +289,9 @@ static const struct field *axis_field(struct sweep_reader *r, const struct yaml_
     const struct axis *taken = axis_with(r->sweep->axis, r->sweep->n_axes, f);
     if (!taken) taken = axis_with(own, n_own, f);
     if (taken) {
-        char hint[64];
-        snprintf(hint, sizeof hint, "it does so at line %d", taken->mark.line);
-        yaml_problem(r->file, map->key_mark[i], hint, "%s varies already", key);
+        char place[32];
+        yaml_problem(r->file, map->key_mark[i], NULL, "%s varies already, %s", key,
+                     sweep_place(taken->mark, place));
         return NULL;
     }
     return f;
