@@ -86,18 +86,18 @@ const char *text_count(double count, char buffer[32])
 
 const char *text_duration(double seconds, char buffer[32])
 {
-    if (seconds < 1)
+    double whole = rint(seconds);
+    if (seconds < 0.9995)
         snprintf(buffer, 32, "%.0f ms", seconds * 1e3);
-    else if (seconds < 60)
+    else if (seconds < 59.95)
         snprintf(buffer, 32, "%.1f s", seconds);
-    else if (seconds < 3600)
-        snprintf(buffer, 32, "%.0f min %02d s", floor(seconds / 60), (int)fmod(seconds, 60));
-    else if (seconds < 86400)
-        snprintf(buffer, 32, "%.0f h %02d min", floor(seconds / 3600),
-                 (int)fmod(seconds / 60, 60));
+    else if (whole < 3600)
+        snprintf(buffer, 32, "%.0f min %02d s", floor(whole / 60), (int)fmod(whole, 60));
+    else if (whole < 86400)
+        snprintf(buffer, 32, "%.0f h %02d min", floor(whole / 3600), (int)fmod(whole / 60, 60));
     else
-        snprintf(buffer, 32, "%.0f d %02d h", floor(seconds / 86400),
-                 (int)fmod(seconds / 3600, 24));
+        snprintf(buffer, 32, "%.0f d %02d h", floor(whole / 86400),
+                 (int)fmod(whole / 3600, 24));
     return buffer;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "coord/plan.h"
+#include "coord/results.h"
 
 enum flag_type { FLAG_BOOL, FLAG_TEXT, FLAG_INT, FLAG_FLOAT, FLAG_LIST };
 
@@ -391,6 +392,21 @@ bool cli_plan(const struct options *o, struct sweep **sweep, struct plan **plan,
     sweep_destroy(*sweep);
     *sweep = NULL;
     return false;
+}
+
+enum err_code cli_stored_sweep(const struct results *r, const char *store, struct sweep **out,
+                               struct err *e)
+{
+    struct yaml_file *file = NULL;
+    struct err why = {.rank = -1};
+    *out = NULL;
+    enum err_code code = yaml_parse("sweep in the store", r->resolved, &file, &why);
+    if (code == ERR_OK) code = sweep_read(file, NULL, 0, out, &why);
+    if (code == ERR_OK) return ERR_OK;
+    sweep_destroy(*out);
+    *out = NULL;
+    return ERR(e, ERR_FORMAT, "%s holds a sweep that this shoal does not understand: %s", store,
+               why.text);
 }
 
 const char *cli_store(const struct options *o, const char *sweep_path, char *out, size_t size)

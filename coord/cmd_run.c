@@ -1,4 +1,4 @@
-/* cmd_run.c - run, resume, align: in a launched rank they work, elsewhere they launch. */
+/* cmd_run.c - run and resume: in a launched rank they work, elsewhere they launch. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,27 +12,6 @@
 #include "coord/results.h"
 #include "coord/run.h"
 
-enum { MAX_WORDS = 200 };
-
-/* The words to give to each rank. */
-struct words {
-    const char *at[MAX_WORDS + 1];
-    int n;
-};
-
-static void add(struct words *w, const char *word)
-{
-    INVARIANT(w->n < MAX_WORDS);
-    w->at[w->n++] = word;
-}
-
-static void add_option(struct words *w, const char *name, const char *value)
-{
-    if (!value) return;
-    add(w, name);
-    add(w, value);
-}
-
 static int front_run(const struct options *o, const char *store)
 {
     struct sweep *sweep;
@@ -45,17 +24,17 @@ static int front_run(const struct options *o, const char *store)
     plan_destroy(plan);
     sweep_destroy(sweep);
     char seeds[24];
-    struct words w = {0};
-    add(&w, "run");
-    add(&w, o->arg[0]);
-    add_option(&w, "-o", store);
+    struct launch_words w = {0};
+    launch_add(&w, "run");
+    launch_add(&w, o->arg[0]);
+    launch_option(&w, "-o", store);
     snprintf(seeds, sizeof seeds, "%lld", (long long)o->seeds);
-    if (o->seeds) add_option(&w, "--seeds", seeds);
-    add_option(&w, "--max-failures", o->max_failures);
-    if (o->fail_fast) add(&w, "--fail-fast");
-    if (o->quiet) add(&w, "--quiet");
-    for (int i = 0; i < o->n_set; i++) add_option(&w, "--set", o->set[i]);
-    return launch(o, w.at, store);
+    if (o->seeds) launch_option(&w, "--seeds", seeds);
+    launch_option(&w, "--max-failures", o->max_failures);
+    if (o->fail_fast) launch_add(&w, "--fail-fast");
+    if (o->quiet) launch_add(&w, "--quiet");
+    for (int i = 0; i < o->n_set; i++) launch_option(&w, "--set", o->set[i]);
+    return launch(o, &w, store);
 }
 
 int cmd_run(const struct options *o)
@@ -72,14 +51,14 @@ int cmd_run(const struct options *o)
     return front_run(o, store);
 }
 
-/* Writes the sweep text kept in the store to STORE.d/sweep.yaml, for run to read. */
+/* Writes the sweep kept in the store to STORE.d/sweep.yaml, for run to read. */
 static enum err_code sweep_recover(const char *store, char *path, size_t size, struct err *e)
 {
     struct results *r = NULL;
     TRY(results_read(store, &r, e));
     journal_path(store, "sweep.yaml", path, size);
     FILE *f = fopen(path, "w");
-    bool ok = f && fputs(r->sweep, f) >= 0;
+    bool ok = f && fputs(r->resolved, f) >= 0;
     if (f && fclose(f) != 0) ok = false;
     results_destroy(r);
     return ok ? ERR_OK : ERR(e, ERR_IO, "cannot write %s", path);
@@ -100,20 +79,4 @@ int cmd_resume(const struct options *o)
     run.arg = arg;
     run.output = o->arg[0];
     return front_run(&run, o->arg[0]);
-}
-
-int cmd_align(const struct options *o)
-{
-    if (run_launched()) return run_align(o, o->arg[0]);
-    char epsilon[32], clip[32];
-    struct words w = {0};
-    add(&w, "align");
-    add(&w, o->arg[0]);
-    add_option(&w, "--measure", o->measure);
-    add_option(&w, "--normalize", o->normalize);
-    if (o->epsilon == o->epsilon) add_option(&w, "--epsilon", text_double(o->epsilon, epsilon));
-    if (o->clip == o->clip) add_option(&w, "--clip", text_double(o->clip, clip));
-    if (o->force) add(&w, "--force");
-    if (o->json) add(&w, "--json");
-    return launch(o, w.at, NULL);
 }

@@ -14,7 +14,7 @@
 #include "coord/job.h"
 #include "coord/progress.h"
 
-enum { MAX_WORDS = 256, MAX_LAUNCHER_WORDS = 64 };
+enum { MAX_LAUNCHER_WORDS = 32, MAX_WORDS = LAUNCH_WORDS + MAX_LAUNCHER_WORDS + 4 };
 
 /* What Open MPI needs to start more ranks than cores, as root too, without stealing cores from
  * the ranks that work. Settings the user made stay. */
@@ -37,23 +37,34 @@ static void on_interrupt(int signal)
     interrupted = signal;
 }
 
-/* The words of the launcher's command line: "mpirun -n N self verb ...". Returns false when
- * they do not fit. */
-static bool words(const struct options *o, const char *const *argv, char *launcher, char *np,
-                  char *self, const char **word)
+void launch_add(struct launch_words *w, const char *word)
+{
+    INVARIANT(w->n < LAUNCH_WORDS);
+    w->at[w->n++] = word;
+}
+
+void launch_option(struct launch_words *w, const char *name, const char *value)
+{
+    if (!value) return;
+    launch_add(w, name);
+    launch_add(w, value);
+}
+
+/* The launcher's whole command line: "mpirun -n N self verb ...". launcher is taken apart. */
+static void line(const struct options *o, const struct launch_words *w, char *launcher,
+                 char *np, const char *self, const char **word)
 {
     int n = 0;
     char *rest = NULL;
-    for (char *w = strtok_r(launcher, " ", &rest); w; w = strtok_r(NULL, " ", &rest))
-        if (n < MAX_LAUNCHER_WORDS) word[n++] = w;
+    for (char *at = strtok_r(launcher, " ", &rest); at; at = strtok_r(NULL, " ", &rest))
+        if (n < MAX_LAUNCHER_WORDS) word[n++] = at;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     snprintf(np, 24, "%lld", o->np ? (long long)o->np : (long long)cores + 1);
     word[n++] = "-n";
     word[n++] = np;
     word[n++] = self;
-    for (; *argv && n < MAX_WORDS - 1; argv++) word[n++] = *argv;
+    for (int i = 0; i < w->n; i++) word[n++] = w->at[i];
     word[n] = NULL;
-    return !*argv;
 }
 
 static pid_t start(const char **word)
@@ -90,7 +101,7 @@ static int wait_child(pid_t child, struct progress *progress)
     }
 }
 
-int launch(const struct options *o, const char *const *argv, const char *store)
+int launch(const struct options *o, const struct launch_words *w, const char *store)
 {
     const char *word[MAX_WORDS];
     char np[24], self[4096], launcher[1024];
@@ -101,10 +112,7 @@ int launch(const struct options *o, const char *const *argv, const char *store)
         return 3;
     }
     self[length] = '\0';
-    if (!words(o, argv, launcher, np, self, word)) {
-        fprintf(stderr, "shoal: the command line is too long\n");
-        return 2;
-    }
+    line(o, w, launcher, np, self, word);
     struct sigaction action = {.sa_handler = on_interrupt};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);

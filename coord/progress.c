@@ -82,9 +82,10 @@ const char *progress_counts(const struct state *s, const char *between, bool lab
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         if (count[order[i]] == 0 || used + 1 >= size) continue;
         const char *name = table_row(&trial_states, order[i])->name;
-        used += (size_t)snprintf(out + used, size - used,
-                                 label_first ? "%s%s %lld" : "%s%3$lld %2$s",
-                                 used ? between : "", name, (long long)count[order[i]]);
+        char number[24];
+        snprintf(number, sizeof number, "%lld", (long long)count[order[i]]);
+        used += (size_t)snprintf(out + used, size - used, "%s%s %s", used ? between : "",
+                                 label_first ? name : number, label_first ? number : name);
     }
     return out;
 }

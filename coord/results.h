@@ -38,6 +38,7 @@ struct results {
     uint64_t *id, *seed;
     uint8_t *state; /* enum trial_state */
     double *seconds;
+    double wall_s; /* of the last run; NaN while unknown */
     int64_t *steps_done;
     int n_axes, n_metrics, n_alignments;
     struct results_axis *axis;
@@ -59,7 +60,14 @@ const struct results_axis *results_axis(const struct results *r, const char *nam
 const struct results_metric *results_metric(const struct results *r, const char *name);
 const struct results_alignment *results_alignment(const struct results *r, const char *measure);
 
-/* Value of a metric at the trial's last record that has a step, NaN if the trial has none. */
+/* The trial's last record that has a step, or -1. */
+int64_t results_last_record(const struct results *r, int64_t trial);
+
+/* Value of a metric at the trial's last record, NaN if the trial has none. */
 double results_last(const struct results *r, const struct results_metric *m, int64_t trial);
+
+/* Shortest text that reads back as the same number, whole numbers written in full: 200, not
+ * 2e+02. Returns buffer. */
+const char *results_number(double value, char buffer[32]);
 
 #endif

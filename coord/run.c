@@ -151,6 +151,31 @@ static enum err_code train(struct job *job, struct tally *tally, struct err *e)
     return comm_agree(job->world, code, e);
 }
 
+static int measure_names(const struct analysis_spec *spec, const char **name)
+{
+    for (int i = 0; i < spec->n_measures; i++) name[i] = spec->measure[i];
+    return spec->n_measures;
+}
+
+enum err_code run_print_scores(const char *store, const struct analysis_spec *spec,
+                               struct err *e)
+{
+    const char *name[SWEEP_MAX_MEASURES];
+    int n = measure_names(spec, name);
+    return align_json(store, name, n, stdout, e);
+}
+
+/* Collective over comm. */
+static enum err_code measure(MPI_Comm comm, const char *store, const struct analysis_spec *spec,
+                             bool force, struct err *e)
+{
+    const char *name[SWEEP_MAX_MEASURES];
+    int n = measure_names(spec, name);
+    struct alignment_options options = {
+        .normalize = spec->normalize, .epsilon = spec->epsilon, .clip = spec->clip};
+    return align_store(comm, store, name, n, &options, force, e);
+}
+
 /* The measures that the file asks for, on the workers; rank 0 sleeps until they are done.
  * Collective over the world. */
 static enum err_code analyse(struct job *job, struct err *e)
@@ -159,12 +184,7 @@ static enum err_code analyse(struct job *job, struct err *e)
     if (spec->n_measures == 0 || job->sweep->record.n_layers == 0) return ERR_OK;
     enum err_code code = ERR_OK;
     if (job->workers != MPI_COMM_NULL) {
-        const char *measure[SWEEP_MAX_MEASURES];
-        for (int i = 0; i < spec->n_measures; i++) measure[i] = spec->measure[i];
-        struct alignment_options options = {
-            .normalize = spec->normalize, .epsilon = spec->epsilon, .clip = 1};
-        code = align_store(job->workers, job->store, measure, spec->n_measures, &options, false,
-                           e);
+        code = measure(job->workers, job->store, spec, false, e);
         if (job->rank == 1) MPI_Send(NULL, 0, MPI_BYTE, 0, JOB_READY, job->world);
     } else {
         MPI_Status status;
@@ -246,12 +266,13 @@ int run_ranks(const struct options *o, const char *store)
     return job.fronted && code == ERR_OK ? 0 : status;
 }
 
-int run_align(const struct options *o, const char *store)
+int run_align(const struct options *o, const char *store, const struct analysis_spec *spec)
 {
     struct job job = {.store = store};
     struct err e = {.rank = -1};
     enum err_code code = job_start(&job, &e);
-    if (code == ERR_OK) code = align_options(job.world, o, store, &e);
+    if (code == ERR_OK) code = measure(job.world, store, spec, o->force, &e);
+    if (code == ERR_OK && job.rank == 0 && o->json) code = run_print_scores(store, spec, &e);
     int status = code == ERR_OK ? 0 : job.rank == 0 ? cli_fail(&e) : err_status(code);
     job_end(&job);
     return status;

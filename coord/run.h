@@ -3,6 +3,7 @@
 #define SHOAL_COORD_RUN_H
 
 #include "coord/cli.h"
+#include "coord/sweep.h"
 
 /* Is this process a rank of mpirun or srun? Local, before MPI_Init. */
 bool run_launched(void);
@@ -12,7 +13,12 @@ bool run_launched(void);
  * Collective over MPI_COMM_WORLD. */
 int run_ranks(const struct options *o, const char *store);
 
-/* The same for the analysis alone. */
-int run_align(const struct options *o, const char *store);
+/* Runs measures of alignment over a finished store, on all ranks. Returns the exit status.
+ * Collective over MPI_COMM_WORLD, calls MPI_Init and MPI_Finalize. */
+int run_align(const struct options *o, const char *store, const struct analysis_spec *spec);
+
+/* Prints the scores of the spec's measures as JSON to stdout. Local. */
+enum err_code run_print_scores(const char *store, const struct analysis_spec *spec,
+                               struct err *e);
 
 #endif

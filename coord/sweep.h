@@ -29,6 +29,7 @@ struct axis {
 /* `when` entry: where the condition holds, further axes (their product) and fixed settings. */
 struct when {
     struct expr *condition;
+    const char *text; /* of the condition */
     int n_axes;
     struct axis *axis; /* a `set` is an axis with one value */
 };
@@ -61,6 +62,7 @@ struct analysis_spec {
     char measure[SWEEP_MAX_MEASURES][TASK_NAME]; /* "cka", "mutual_knn@10" */
     int normalize;                               /* align_normalizations */
     double epsilon;
+    double clip; /* quantile of |x|; 1: none */
 };
 
 struct report_spec {
@@ -72,21 +74,29 @@ struct report_spec {
 };
 
 struct sweep {
+    int64_t version; /* of the file's format */
     char name[TASK_NAME];
-    uint64_t root; /* seed of every random stream */
+    uint64_t root;      /* seed of every random stream */
+    int experiment_row; /* experiments */
     const struct experiment *experiment;
     struct config base;
+    bool *was_set; /* [experiment->fields.count] did the file give it a base value? */
+    int method;    /* sweep_methods */
     int n_axes;
     struct axis *axis; /* axes and zips, in the order of the file */
     int n_when;
     struct when *when;
     int n_exclude;
     struct expr **exclude;
+    const char **exclude_text;
     int64_t seeds;
     struct record record;
+    int dtype, diverged_metric; /* tables of one row: what else there may be one day */
     struct run_spec run;
     struct analysis_spec analysis;
     struct report_spec report;
+    int n_set;
+    const char **set;       /* the --set overrides that were applied */
     struct yaml_file *file; /* owned: problems, source */
     struct arena arena;     /* owns axes and expressions */
 };
@@ -99,11 +109,44 @@ enum err_code sweep_read(struct yaml_file *file, const char *const *set, int n_s
                          struct sweep **out, struct err *e);
 void sweep_destroy(struct sweep *s);
 
-/* Resolved settings as YAML text with every default written out. text to free(). */
+/* Bytes of one value image of an axis, and writing value i of it into a configuration. Local.
+ */
+size_t sweep_axis_size(const struct axis *a);
+void sweep_axis_apply(const struct axis *a, int64_t i, struct config *c);
+
+/* The axis that gives field f its values (the first one, also inside `when`), or NULL. */
+const struct axis *sweep_axis_of(const struct sweep *s, const struct field *f);
+
+/* Can f matter in some configuration: does it apply to the base, or does what it depends on
+ * vary? Local. */
+bool sweep_may_apply(const struct sweep *s, const struct field *f);
+
+/* Where the file speaks of a dotted key, "optim.batch" or "record.metrics": its axis, else its
+ * value, else the innermost block around it. Local. */
+struct yaml_mark sweep_mark(const struct sweep *s, const char *key);
+
+/* The settings of a configuration for expr_true. self is a struct sweep_values. */
+struct sweep_values {
+    const struct table *fields;
+    const struct config *config;
+};
+struct expr_value sweep_lookup(void *self, const char *key);
+
+/* Gives problems found at values that --set gave a text that says so. Done by sweep_read; again
+ * by whoever adds problems. Local. */
+void sweep_set_explain(struct sweep *s);
+
+/* Resolved settings as YAML text with every default written out: a sweep file of the same
+ * trials. text to free(). */
 char *sweep_resolved(const struct sweep *s);
 
 /* One JSON schema (draft 2020-12) of the whole file, made from the field rows. text to free().
  */
 char *sweep_schema(void);
+
+/* The scalar settings outside data, model and optim: rows of struct field over struct sweep,
+ * struct figure_spec and struct table_spec. */
+extern const struct table sweep_settings, sweep_figure_settings, sweep_table_settings;
+extern const struct table sweep_methods, sweep_ranges, sweep_run_orders, sweep_grids;
 
 #endif

@@ -129,6 +129,19 @@ START_TEST(test_deep_nesting_is_refused)
 }
 END_TEST
 
+START_TEST(test_nesting_of_64_is_read)
+{
+    for (int depth = 64; depth <= 65; depth++) {
+        char text[256] = "";
+        memset(text, '[', (size_t)depth);
+        memset(text + depth, ']', (size_t)depth);
+        struct yaml_file *file = parse(text);
+        ck_assert_int_eq(file->n_problems, depth - 64);
+        yaml_destroy(file);
+    }
+}
+END_TEST
+
 START_TEST(test_exploding_aliases_are_refused)
 {
     char text[2048] = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n";
@@ -396,6 +409,7 @@ int main(void)
     TCase *wrong = tcase_create("wrong"), *right = tcase_create("right");
     tcase_add_loop_test(wrong, test_broken_is_reported, 0, sizeof broken / sizeof *broken);
     tcase_add_test(wrong, test_deep_nesting_is_refused);
+    tcase_add_test(wrong, test_nesting_of_64_is_read);
     tcase_add_test(wrong, test_exploding_aliases_are_refused);
     tcase_add_test(wrong, test_files_that_cannot_be_read);
     tcase_add_test(wrong, test_report_orders_problems_and_cuts_lines);

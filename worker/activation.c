@@ -50,21 +50,24 @@ static inline real silu_slope(real x)
     return s * (1 + x * (1 - s));
 }
 
-ELEMENTWISE(identity, x, 1)
-ELEMENTWISE(relu, x<0 ? 0 : x, y> 0 ? 1 : 0)
-ELEMENTWISE(leaky_relu, x<0 ? leak * x : x, x> 0 ? 1 : leak)
-ELEMENTWISE(gelu, x *vmath_normal_cdf(x), vmath_normal_cdf(x) + x * vmath_normal_pdf(x))
-ELEMENTWISE(gelu_tanh, (real)0.5 * x * (1 + gelu_tanh_inner(x)), gelu_tanh_slope(x))
-ELEMENTWISE(silu, x *vmath_sigmoid(x), silu_slope(x))
-ELEMENTWISE(sigmoid, vmath_sigmoid(x), y *(1 - y))
-ELEMENTWISE(tanh, vmath_tanh(x), 1 - y * y)
-ELEMENTWISE(softplus, vmath_softplus(x), vmath_sigmoid(x))
-ELEMENTWISE(elu, x<0 ? vmath_expm1(x) : x, x> 0 ? 1 : 1 + y)
-ELEMENTWISE(selu, SELU_SCALE *(x < 0 ? SELU_ALPHA * vmath_expm1(x) : x),
+/* clang-format off */
+ELEMENTWISE(identity,   x,                                     1)
+ELEMENTWISE(relu,       x < 0 ? 0 : x,                         y > 0 ? 1 : 0)
+ELEMENTWISE(leaky_relu, x < 0 ? leak * x : x,                  x > 0 ? 1 : leak)
+ELEMENTWISE(gelu,       x * vmath_normal_cdf(x),
+            vmath_normal_cdf(x) + x * vmath_normal_pdf(x))
+ELEMENTWISE(gelu_tanh,  (real)0.5 * x * (1 + gelu_tanh_inner(x)), gelu_tanh_slope(x))
+ELEMENTWISE(silu,       x * vmath_sigmoid(x),                  silu_slope(x))
+ELEMENTWISE(sigmoid,    vmath_sigmoid(x),                      y * (1 - y))
+ELEMENTWISE(tanh,       vmath_tanh(x),                         1 - y * y)
+ELEMENTWISE(softplus,   vmath_softplus(x),                     vmath_sigmoid(x))
+ELEMENTWISE(elu,        x < 0 ? vmath_expm1(x) : x,            x > 0 ? 1 : 1 + y)
+ELEMENTWISE(selu,       SELU_SCALE * (x < 0 ? SELU_ALPHA * vmath_expm1(x) : x),
             x > 0 ? SELU_SCALE : y + SELU_SCALE * SELU_ALPHA)
-ELEMENTWISE(relu2, x<0 ? 0 : x * x, x> 0 ? 2 * x : 0)
-ELEMENTWISE(quadratic, x *x, 2 * x)
-ELEMENTWISE(sine, vmath_sin(x), vmath_cos(x))
+ELEMENTWISE(relu2,      x < 0 ? 0 : x * x,                     x > 0 ? 2 * x : 0)
+ELEMENTWISE(quadratic,  x * x,                                 2 * x)
+ELEMENTWISE(sine,       vmath_sin(x),                          vmath_cos(x))
+/* clang-format on */
 
 #define ROW(name, help, source)                                                                \
     {                                                                                          \

@@ -14,7 +14,7 @@
 #define ID .flags = FIELD_IDENTITY
 #define MANY 1e15
 
-static const struct field rows[] = {
+const struct field config_rows[] = {
     {{"data.name", "data set or stream", NULL},
      FIELD_NAME,
      AT(data.name),
@@ -247,4 +247,7 @@ static const struct field rows[] = {
      ID},
 };
 
-const struct table config_fields = TABLE("setting", rows);
+_Static_assert(sizeof config_rows / sizeof *config_rows == CONFIG_COUNT,
+               "CONFIG_COUNT is wrong");
+
+const struct table config_fields = CONFIG_TABLE;

@@ -8,7 +8,7 @@
 /* x ~ N(0, I) in data.dim dimensions. label = argmax of V relu(W x) - m with data.teacher_width
  * hidden units, W and V normal with variance 1/fan_in, and m the mean of V relu(W x) over 1024
  * fixed inputs: without it the classes with the largest weights would take nearly all samples.
- * With at least as many hidden units as classes, every class occurs.
+ * A teacher with fewer hidden units than classes still leaves some classes rare or empty.
  * cost     2 (dim + classes) teacher_width flops a label */
 enum err_code data_gaussian_shape(const struct config *c, struct data_shape *out,
                                   struct err *e);

@@ -114,21 +114,25 @@ static enum err_code files_find(const struct source *s, const struct config *c,
     return ERR_OK;
 }
 
+/* Why the last read gave less than was wanted. */
+static enum err_code reader_failed(struct reader *r, int64_t missing, struct err *e)
+{
+    int code;
+    const char *why = gzerror(r->gz, &code);
+    if (code == Z_ERRNO) return ERR(e, ERR_IO, "reading %s: %s", r->path, strerror(errno));
+    if (code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR)
+        return ERR(e, ERR_FORMAT, "%s: byte %lld: the file ends early, %lld bytes missing%s",
+                   r->path, (long long)r->offset, (long long)missing,
+                   missing ? "" : " but the end of the gzip data");
+    return ERR(e, ERR_FORMAT, "%s: byte %lld: damaged gzip data: %s", r->path,
+               (long long)r->offset, why);
+}
+
 static enum err_code reader_bytes(struct reader *r, uint8_t *out, int64_t n, struct err *e)
 {
     while (n > 0) {
         int got = gzread(r->gz, out, n < 1 << 30 ? (unsigned)n : 1u << 30);
-        if (got <= 0) {
-            int code;
-            const char *why = gzerror(r->gz, &code);
-            if (code == Z_ERRNO)
-                return ERR(e, ERR_IO, "reading %s: %s", r->path, strerror(errno));
-            if (code != Z_OK && code != Z_BUF_ERROR)
-                return ERR(e, ERR_FORMAT, "%s: byte %lld: damaged gzip data: %s", r->path,
-                           (long long)r->offset, why);
-            return ERR(e, ERR_FORMAT, "%s: byte %lld: the file ends, %lld more bytes expected",
-                       r->path, (long long)r->offset, (long long)n);
-        }
+        if (got <= 0) return reader_failed(r, n, e);
         r->offset += got;
         out += got;
         n -= got;
@@ -202,12 +206,15 @@ static enum err_code reader_payload(struct reader *r, uint8_t **out, struct err 
     if (!bytes) return ERR(e, ERR_NOMEM, "%lld bytes for %s", (long long)n, r->path);
     rc = reader_bytes(r, bytes, n, e);
     if (rc != ERR_OK) goto out;
-    int more = gzread(r->gz, &beyond, 1);
+    /* The end has to be one: gzip data closes with a sum, and zlib tells when that is missing.
+     */
+    int more = gzread(r->gz, &beyond, 1), code;
+    gzerror(r->gz, &code);
     if (more > 0)
         rc = ERR(e, ERR_FORMAT, "%s: byte %lld: the file goes on behind the last sample",
                  r->path, (long long)r->offset);
-    if (more < 0) /* the checksum at the end of gzip data */
-        rc = reader_bytes(r, &beyond, 1, e);
+    else if (code != Z_OK && code != Z_STREAM_END)
+        rc = reader_failed(r, 0, e);
 out:
     if (rc == ERR_OK)
         *out = bytes;

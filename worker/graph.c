@@ -61,7 +61,7 @@ enum err_code graph_param(struct graph *g, struct node *n, const char *suffix, s
     TRY(grow(g->arena, (void **)&g->param, g->n_params, &g->param_room, sizeof *g->param, e));
     int64_t size;
     if (__builtin_mul_overflow(p.rows, p.cols, &size) || size > INT64_MAX / 64 - g->size)
-        return ERR(e, ERR_SHAPE, "model.width: %lld x %lld weights are too many",
+        return ERR(e, ERR_CONFIG, "model.width: %lld x %lld weights are too many",
                    (long long)p.rows, (long long)p.cols);
     p.offset = g->size;
     p.init_scale = p.lr_scale = 1;

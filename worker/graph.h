@@ -67,7 +67,7 @@ enum err_code graph_init(struct graph *g, struct arena *arena, const struct grap
                          struct err *e);
 
 /* Appends a node: the operation's name in `ops`, its settings. It becomes g->node[g->n_nodes -
- * 1]. errors   ERR_NOMEM; ERR_SHAPE. Local. */
+ * 1]. errors   ERR_NOMEM; ERR_CONFIG if the parameters are too many. Local. */
 enum err_code graph_add(struct graph *g, const char *op, struct node_settings set,
                         struct err *e);
 

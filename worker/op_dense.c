@@ -36,10 +36,15 @@ void op_dense_forward(struct graph *g, const struct node *in, struct node *n, in
     blas_gemm(CblasNoTrans, CblasTrans, B, p->rows, p->cols, in->y, weight, 1, n->y);
 }
 
-/* sum[d] (+)= the rows of x[B, d]. */
+/* sum[d] += the rows of x[B, d]. Four at a time: a quarter of the passes over sum, and rounding
+ * errors that grow more slowly. */
 KERNEL static void sum_rows(int64_t B, int64_t d, const real *restrict x, real *restrict sum)
 {
-    for (int64_t i = 0; i < B; i++, x += d)
+    int64_t i = 0;
+    for (; i + 4 <= B; i += 4, x += 4 * d)
+        for (int64_t j = 0; j < d; j++)
+            sum[j] += (x[j] + x[d + j]) + (x[2 * d + j] + x[3 * d + j]);
+    for (; i < B; i++, x += d)
         for (int64_t j = 0; j < d; j++) sum[j] += x[j];
 }
 

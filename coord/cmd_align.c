@@ -1,0 +1,86 @@
+/* cmd_align.c - `shoal align`: in a launched rank it measures, elsewhere it launches. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "coord/launch.h"
+#include "coord/results.h"
+#include "coord/run.h"
+#include "linalg/alignment.h"
+
+/* The measures of --measure, comma-separated, instead of those in spec. */
+static enum err_code measures_read(const char *list, struct analysis_spec *spec, struct err *e)
+{
+    spec->n_measures = 0;
+    while (*list) {
+        size_t length = strcspn(list, ",");
+        if (spec->n_measures == SWEEP_MAX_MEASURES || length >= TASK_NAME)
+            return ERR(e, ERR_USAGE, "--measure takes up to %d names, comma-separated",
+                       SWEEP_MAX_MEASURES);
+        char *name = spec->measure[spec->n_measures++];
+        snprintf(name, TASK_NAME, "%.*s", (int)length, list);
+        const struct alignment_measure *row;
+        struct alignment_options parsed;
+        TRY(alignment_parse(name, &row, &parsed, e));
+        list += length + (list[length] == ',');
+    }
+    return ERR_OK;
+}
+
+/* What to measure: the command line over the sweep in the store over the defaults. */
+static enum err_code spec_collect(const struct options *o, struct analysis_spec *spec,
+                                  struct err *e)
+{
+    struct results *r = NULL;
+    struct sweep *sweep = NULL;
+    TRY(results_read(o->arg[0], &r, e));
+    enum err_code code = cli_stored_sweep(r, o->arg[0], &sweep, e);
+    results_destroy(r);
+    TRY(code);
+    *spec = sweep->analysis;
+    sweep_destroy(sweep);
+    if (o->measure) TRY(measures_read(o->measure, spec, e));
+    if (spec->n_measures == 0) TRY(measures_read("cka,cka_unbiased,mutual_knn@10", spec, e));
+    if (o->normalize)
+        TRY(table_need(&alignment_normalizations, o->normalize, &spec->normalize, e));
+    if (!isnan(o->epsilon)) spec->epsilon = o->epsilon;
+    if (!isnan(o->clip)) spec->clip = o->clip;
+    return ERR_OK;
+}
+
+static int front_align(const struct options *o, const struct analysis_spec *spec)
+{
+    struct text names = {0};
+    for (int i = 0; i < spec->n_measures; i++)
+        text_add(&names, "%s%s", i ? "," : "", spec->measure[i]);
+    char epsilon[32], clip[32];
+    struct launch_words w = {0};
+    launch_add(&w, "align");
+    launch_add(&w, o->arg[0]);
+    launch_option(&w, "--measure", names.at);
+    launch_option(&w, "--normalize",
+                  table_row(&alignment_normalizations, spec->normalize)->name);
+    launch_option(&w, "--epsilon", text_double(spec->epsilon, epsilon));
+    launch_option(&w, "--clip", text_double(spec->clip, clip));
+    if (o->force) launch_add(&w, "--force");
+    struct options all_work = *o; /* no coordinator: as many ranks as cores */
+    if (!all_work.np) all_work.np = sysconf(_SC_NPROCESSORS_ONLN);
+    int status = launch(&all_work, &w, NULL);
+    text_clear(&names);
+    return status;
+}
+
+int cmd_align(const struct options *o)
+{
+    struct err e = {.rank = -1};
+    struct analysis_spec spec;
+    if (spec_collect(o, &spec, &e) != ERR_OK) return cli_fail(&e);
+    if (run_launched()) return run_align(o, o->arg[0], &spec);
+    int status = front_align(o, &spec);
+    if (status == 0 && o->json && run_print_scores(o->arg[0], &spec, &e) != ERR_OK)
+        status = cli_fail(&e);
+    return status;
+}

@@ -1,0 +1,142 @@
+/* cmd_list.c - `shoal list`: everything that a sweep file can name, straight from the tables.
+ * To show another table: a row of `kinds`. */
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "coord/cli.h"
+#include "coord/report.h"
+#include "coord/state.h"
+#include "coord/sweep.h"
+#include "linalg/alignment.h"
+#include "worker/activation.h"
+#include "worker/config.h"
+#include "worker/data.h"
+#include "worker/loss.h"
+#include "worker/metric.h"
+#include "worker/model.h"
+#include "worker/optim.h"
+#include "worker/param.h"
+#include "worker/schedule.h"
+
+struct kind {
+    struct row row;
+    const struct table *table;
+    bool fields; /* rows of struct field */
+};
+
+static const struct kind kinds[] = {
+    {{"experiments", "what a trial is", NULL}, &experiments, false},
+    {{"streams", "data sets and synthetic worlds", NULL}, &streams, false},
+    {{"worlds", "how training data are drawn", NULL}, &worlds, false},
+    {{"models", "architectures", NULL}, &models, false},
+    {{"activations", "nonlinearities", NULL}, &activations, false},
+    {{"parametrizations", "how scales depend on width", NULL}, &parametrizations, false},
+    {{"initializers", "distributions of initial weights", NULL}, &initializers, false},
+    {{"losses", "training losses", NULL}, &losses, false},
+    {{"optimizers", "update rules", NULL}, &optimizers, false},
+    {{"schedules", "learning rates over time", NULL}, &schedules, false},
+    {{"metrics", "what a trial can record", NULL}, &metrics, false},
+    {{"measures", "measures of alignment", NULL}, &alignment_measures, false},
+    {{"normalizations", "what is done to representations first", NULL},
+     &alignment_normalizations,
+     false},
+    {{"ranges", "ways to write the values of an axis", NULL}, &sweep_ranges, false},
+    {{"grids", "when metrics are recorded", NULL}, &sweep_grids, false},
+    {{"figures", "kinds of figures", NULL}, &figure_types, false},
+    {{"venues", "page widths of figures", NULL}, &report_venues, false},
+    {{"states", "how a trial can stand", NULL}, &trial_states, false},
+    {{"settings", "of a configuration: data, model, optim", NULL}, &config_fields, true},
+    {{"sweep-settings", "of the sweep as a whole", NULL}, &sweep_settings, true},
+    {{"figure-settings", "of a figure", NULL}, &sweep_figure_settings, true},
+    {{"table-settings", "of a table", NULL}, &sweep_table_settings, true},
+};
+static const struct table kind_table = TABLE("kind", kinds);
+
+/* "default 0.1, in [0, 1), only for optim.name: sgd" */
+static void describe(const struct field *f)
+{
+    const char *comma = "";
+    printf("%-34s   ", "");
+    if (f->flags & FIELD_REQUIRED)
+        printf("required"), comma = ", ";
+    else
+        printf("default %s", *f->fallback ? f->fallback : "(empty)"), comma = ", ";
+    if (f->min != 0 || f->max != 0)
+        printf("%sin %c%g, %g%c", comma, f->flags & FIELD_OPEN_MIN ? '(' : '[', f->min, f->max,
+               f->flags & FIELD_OPEN_MAX ? ')' : ']');
+    if (f->word) printf("%sor %s", comma, f->word);
+    if (f->unit) printf("%sin %s", comma, f->unit);
+    if (f->only_key) printf("%sonly for %s: %s", comma, f->only_key, f->only_names);
+    putchar('\n');
+}
+
+static void print_kind(const struct kind *k)
+{
+    printf("%s: %s\n", k->row.name, k->row.help);
+    for (int i = 0; i < k->table->count; i++) {
+        const struct row *row = table_row(k->table, i);
+        printf("  %-*s %s%s%s%s\n", k->fields ? 34 : 18, row->name, row->help,
+               row->source ? " [" : "", row->source ? row->source : "", row->source ? "]" : "");
+        if (k->fields) describe((const struct field *)row);
+    }
+}
+
+static json_t *field_json(const struct field *f, json_t *out)
+{
+    static const char *const types[] = {"integer", "number", "boolean", "name", "text"};
+    json_object_set_new(out, "type", json_string(types[f->type]));
+    json_object_set_new(out, "required", json_boolean(f->flags & FIELD_REQUIRED));
+    if (f->fallback) json_object_set_new(out, "default", json_string(f->fallback));
+    if (f->min != 0 || f->max != 0) {
+        json_object_set_new(out, "minimum", json_real(f->min));
+        if (f->max < HUGE_VAL) json_object_set_new(out, "maximum", json_real(f->max));
+    }
+    if (f->unit) json_object_set_new(out, "unit", json_string(f->unit));
+    if (f->word) json_object_set_new(out, "word", json_string(f->word));
+    if (f->only_key)
+        json_object_set_new(
+            out, "only_for",
+            json_pack("{s:s, s:s}", "key", f->only_key, "names", f->only_names));
+    return out;
+}
+
+static json_t *kind_json(const struct kind *k)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < k->table->count; i++) {
+        const struct row *row = table_row(k->table, i);
+        json_t *out = json_pack("{s:s, s:s, s:s?}", "name", row->name, "help", row->help,
+                                "source", row->source);
+        if (k->fields) field_json((const struct field *)row, out);
+        json_array_append_new(list, out);
+    }
+    return list;
+}
+
+int cmd_list(const struct options *o)
+{
+    struct err e = {.rank = -1};
+    int only = -1;
+    if (o->n_args && table_need(&kind_table, o->arg[0], &only, &e) != ERR_OK) {
+        e.code = ERR_USAGE;
+        return cli_fail(&e);
+    }
+    json_t *root = json_pack("{s:i}", "schema", 1);
+    for (int i = 0; i < kind_table.count; i++) {
+        if (only >= 0 && i != only) continue;
+        if (o->json) {
+            json_object_set_new(root, kinds[i].row.name, kind_json(&kinds[i]));
+            continue;
+        }
+        if (only < 0 && i > 0) putchar('\n');
+        print_kind(&kinds[i]);
+    }
+    if (o->json) {
+        json_dumpf(root, stdout, JSON_INDENT(1));
+        putchar('\n');
+    }
+    json_decref(root);
+    return 0;
+}

@@ -1,0 +1,252 @@
+/* cmd_plan.c - `shoal plan`: what would run and what it takes, for people, as CSV, as JSON. */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "coord/cli.h"
+#include "coord/plan_cost.h"
+#include "coord/store.h"
+
+struct view {
+    const struct sweep *sweep;
+    const struct plan *plan;
+    struct plan_cost cost;
+    int workers;
+    double rate, seconds;
+    const char *store; /* compared with, or NULL */
+    int64_t kept, fresh, changed;
+};
+
+/* Values that a field takes in the plan, by its axes. */
+static int64_t values_of(const struct sweep *s, const struct field *f)
+{
+    const struct axis *a = sweep_axis_of(s, f);
+    return a ? a->count : 1;
+}
+
+/* ---- trials ---- */
+
+static const char *setting(const struct field *f, const struct config *c, char out[TASK_PATH])
+{
+    return field_text(f, c, out, TASK_PATH);
+}
+
+static void list_text(const struct view *v)
+{
+    const struct plan *p = v->plan;
+    for (int64_t i = 0; i < p->n_trials; i++) {
+        struct config c;
+        char text[TASK_PATH];
+        int64_t t = p->order[i];
+        plan_config(p, plan_config_of(p, t), &c);
+        printf("%016llx  seed=%llu", (unsigned long long)plan_id(p, t),
+               (unsigned long long)plan_seed(p, t));
+        for (int k = 0; k < p->n_varied; k++)
+            printf("  %s=%s", p->varied[k]->row.name, setting(p->varied[k], &c, text));
+        printf("  flops=%.4g\n", plan_flops(p, t));
+    }
+}
+
+/* RFC 4180: quoted where it must be. */
+static void csv_cell(const char *text)
+{
+    if (!strpbrk(text, ",\"\n")) {
+        fputs(text, stdout);
+        return;
+    }
+    putchar('"');
+    for (; *text; text++) {
+        if (*text == '"') putchar('"');
+        putchar(*text);
+    }
+    putchar('"');
+}
+
+static void list_csv(const struct view *v)
+{
+    const struct plan *p = v->plan;
+    printf("trial,seed");
+    for (int k = 0; k < p->n_varied; k++) printf(",%s", p->varied[k]->row.name);
+    printf(",flops,steps,params\n");
+    for (int64_t i = 0; i < p->n_trials; i++) {
+        struct config c;
+        char text[TASK_PATH];
+        int64_t t = p->order[i];
+        const struct trial_shape *shape = plan_shape(p, t);
+        plan_config(p, plan_config_of(p, t), &c);
+        printf("%016llx,%llu", (unsigned long long)plan_id(p, t),
+               (unsigned long long)plan_seed(p, t));
+        for (int k = 0; k < p->n_varied; k++) {
+            putchar(',');
+            csv_cell(setting(p->varied[k], &c, text));
+        }
+        printf(",%.17g,%lld,%lld\n", plan_flops(p, t), (long long)shape->steps,
+               (long long)shape->params);
+    }
+}
+
+static void json_setting(const struct field *f, const struct config *c)
+{
+    char text[TASK_PATH];
+    bool word = f->type == FIELD_INT && f->word && field_number(f, c) == (double)f->word_value;
+    setting(f, c, text);
+    printf(", \"%s\": ", f->row.name);
+    if (f->type != FIELD_NAME && f->type != FIELD_TEXT && !word) {
+        fputs(text, stdout);
+        return;
+    }
+    json_t *quoted = json_string(text);
+    json_dumpf(quoted, stdout, JSON_ENCODE_ANY);
+    json_decref(quoted);
+}
+
+/* One trial as an object; written as it goes, a plan may have a million. */
+static void json_trial(const struct view *v, int64_t t)
+{
+    const struct plan *p = v->plan;
+    const struct trial_shape *shape = plan_shape(p, t);
+    struct config c;
+    plan_config(p, plan_config_of(p, t), &c);
+    printf("{\"trial\": \"%016llx\", \"seed\": %llu", (unsigned long long)plan_id(p, t),
+           (unsigned long long)plan_seed(p, t));
+    for (int k = 0; k < p->n_varied; k++) json_setting(p->varied[k], &c);
+    printf(", \"flops\": %.17g, \"steps\": %lld, \"params\": %lld}", plan_flops(p, t),
+           (long long)shape->steps, (long long)shape->params);
+}
+
+/* ---- the whole ---- */
+
+static json_t *axes_json(const struct view *v)
+{
+    json_t *list = json_array();
+    for (int k = 0; k < v->plan->n_varied; k++) {
+        const struct field *f = v->plan->varied[k];
+        json_array_append_new(list, json_pack("{s:s, s:I}", "name", f->row.name, "values",
+                                              (json_int_t)values_of(v->sweep, f)));
+    }
+    return list;
+}
+
+static void print_json(const struct view *v, bool list)
+{
+    const struct plan *p = v->plan;
+    const struct plan_cost *c = &v->cost;
+    json_t *root = json_pack(
+        "{s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:i, s:f, s:i, s:o}", "schema", 1,
+        "name", v->sweep->name, "trials", (json_int_t)p->n_trials, "configurations",
+        (json_int_t)p->n_configs, "seeds", (json_int_t)v->sweep->seeds, "duplicates",
+        (json_int_t)p->n_duplicates, "excluded", (json_int_t)p->n_excluded, "flops", c->flops,
+        "memory_bytes", c->memory_bytes, "disk_bytes", c->disk_bytes, "files", c->files,
+        "estimate_s", v->seconds, "workers", v->workers, "axes", axes_json(v));
+    if (v->store) {
+        json_object_set_new(root, "kept", json_integer(v->kept));
+        json_object_set_new(root, "new", json_integer(v->fresh));
+        json_object_set_new(root, "changed", json_integer(v->changed));
+    }
+    printf("{");
+    json_dumpf(root, stdout, JSON_EMBED);
+    json_decref(root);
+    printf(", \"longest\": ");
+    json_trial(v, c->longest);
+    if (list) {
+        printf(",\n \"list\": [\n");
+        for (int64_t i = 0; i < p->n_trials; i++) {
+            printf("  ");
+            json_trial(v, p->order[i]);
+            printf(i + 1 < p->n_trials ? ",\n" : "\n");
+        }
+        printf(" ]");
+    }
+    printf("}\n");
+}
+
+/* "4 to 128", or "64". */
+static const char *span(int64_t min, int64_t max, char out[64])
+{
+    char a[32], b[32];
+    text_count((double)min, a);
+    text_count((double)max, b);
+    snprintf(out, 64, min == max ? "%s" : "%s to %s", a, b);
+    return out;
+}
+
+static void print_longest(const struct view *v)
+{
+    const struct plan *p = v->plan;
+    struct config c;
+    char text[TASK_PATH], count[32];
+    plan_config(p, plan_config_of(p, v->cost.longest), &c);
+    printf("  longest         %sFLOP:", text_count(v->cost.longest_flops, count));
+    for (int k = 0; k < p->n_varied; k++)
+        printf(" %s=%s", p->varied[k]->row.name, setting(p->varied[k], &c, text));
+    printf("%s\n", p->n_varied ? "" : " every trial");
+}
+
+static void print_axes(const struct view *v)
+{
+    for (int k = 0; k < v->plan->n_varied; k++) {
+        const struct field *f = v->plan->varied[k];
+        long long n = values_of(v->sweep, f);
+        printf("  %-15s %s, %lld value%s\n", k ? "" : "varies", f->row.name, n,
+               n == 1 ? " where set" : "s");
+    }
+}
+
+static void print_text(const struct view *v)
+{
+    const struct plan *p = v->plan;
+    const struct plan_cost *c = &v->cost;
+    char a[64], b[64];
+    printf("%s: %lld trials = %lld configurations x %lld seed%s\n", v->sweep->name,
+           (long long)p->n_trials, (long long)p->n_configs, (long long)v->sweep->seeds,
+           v->sweep->seeds == 1 ? "" : "s");
+    print_axes(v);
+    if (p->n_duplicates)
+        printf("  duplicates      %lld configurations merged into equal ones\n",
+               (long long)p->n_duplicates);
+    if (p->n_excluded)
+        printf("  excluded        %lld configurations\n", (long long)p->n_excluded);
+    printf("  parameters      %s\n", span(c->params_min, c->params_max, a));
+    printf("  records         %s a trial, %d metric%s\n",
+           span(c->records_min, c->records_max, a), v->sweep->record.n_metrics,
+           v->sweep->record.n_metrics == 1 ? "" : "s");
+    printf("  computation     %sFLOP\n", text_count(c->flops, a));
+    print_longest(v);
+    printf("  memory          %s a worker\n", text_bytes(c->memory_bytes, a));
+    printf("  disk            %s in %d files\n", text_bytes(c->disk_bytes, a), c->files);
+    printf("  time            about %s on %d worker%s (%sFLOP/s a core, measured here)\n",
+           text_duration(v->seconds, a), v->workers, v->workers == 1 ? "" : "s",
+           text_count(v->rate, b));
+    if (v->store)
+        printf("  %-15s %lld done and kept, %lld to run, %lld no longer in the file\n",
+               v->store, (long long)v->kept, (long long)v->fresh, (long long)v->changed);
+}
+
+int cmd_plan(const struct options *o)
+{
+    struct err e = {.rank = -1};
+    struct sweep *sweep;
+    struct plan *plan;
+    int status = 0;
+    if (!cli_plan(o, &sweep, &plan, &status)) return status;
+    struct view v = {.sweep = sweep, .plan = plan, .store = o->output};
+    v.workers = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    v.rate = plan_cost_rate();
+    plan_cost(plan, &v.cost);
+    v.seconds = plan_cost_seconds(plan, &v.cost, v.rate, v.workers);
+    if (v.store && store_compare(v.store, plan, &v.kept, &v.fresh, &v.changed, &e) != ERR_OK)
+        status = cli_fail(&e);
+    else if (o->json)
+        print_json(&v, o->list);
+    else if (o->csv)
+        list_csv(&v);
+    else if (o->list)
+        list_text(&v);
+    else
+        print_text(&v);
+    plan_destroy(plan);
+    sweep_destroy(sweep);
+    return status;
+}

@@ -1,0 +1,78 @@
+/* figure.h - one figure of a report: its data, the scripts that draw it, what is said of it. */
+#ifndef SHOAL_COORD_FIGURE_H
+#define SHOAL_COORD_FIGURE_H
+
+#include <stdbool.h>
+
+#include "base/table.h"
+#include "base/text.h"
+#include "coord/report.h"
+#include "coord/results.h"
+#include "coord/sweep.h"
+
+enum {
+    FIGURE_TICKS = 12,
+    FIGURE_STYLES = 8,  /* colours, markers and dashes before they repeat */
+    FIGURE_PALETTE = 9, /* stops of the colour map */
+};
+
+/* A figure type's draw fills the texts; figure_save makes files of them. */
+struct figure {
+    char stem[16]; /* "fig1" */
+    const struct report_venue *venue;
+    double height_in;
+    struct text csv;     /* the data */
+    struct text setup;   /* gnuplot: commands before the plot */
+    struct text plot;    /* gnuplot: the plot command */
+    struct text axis;    /* pgfplots: the axis environment */
+    struct text title;   /* plain text from here on: one line, for the page */
+    struct text caption; /* what is shown, how many seeds, which intervals, what diverged */
+    struct text answer;  /* what the data say, in lines of text */
+    struct text svg;     /* filled by figure_save; empty without gnuplot */
+};
+
+struct figure_type {
+    struct row row;
+    enum err_code (*draw)(const struct results *r, const struct figure_spec *spec,
+                          struct figure *f, struct err *e);
+};
+
+/* Draw functions of the rows of figure_types. */
+enum err_code figure_line_draw(const struct results *r, const struct figure_spec *spec,
+                               struct figure *f, struct err *e);
+enum err_code figure_matrix_draw(const struct results *r, const struct figure_spec *spec,
+                                 struct figure *f, struct err *e);
+
+/* Prepares figure number n (from 1) for a venue, draws it, writes its files into dir.
+ * *found: see gnuplot_run. Local. Clear it with figure_clear also after a failure. */
+enum err_code figure_make(const struct results *r, const struct figure_spec *spec, int n,
+                          const struct report_venue *venue, struct figure *out, struct err *e);
+enum err_code figure_save(struct figure *f, const char *dir, bool *found, struct err *e);
+void figure_clear(struct figure *f);
+
+/* ---- what figure types share ---- */
+
+/* Okabe and Ito's colours, told apart also by those who see fewer, as RRGGBB; with markers and
+ * dashes, so that they need not be. */
+struct figure_style {
+    const char *color;
+    int gnuplot_point, gnuplot_dash;
+    const char *mark, *dash; /* of pgfplots */
+};
+extern const struct figure_style figure_styles[FIGURE_STYLES];
+
+/* A perceptually uniform colour map (viridis) as RRGGBB, equally spaced. */
+extern const char *const figure_palette[FIGURE_PALETTE];
+
+/* Round numbers within [low, high] at which an axis is labelled. Returns how many. */
+int figure_ticks(double low, double high, bool log, double tick[FIGURE_TICKS]);
+
+/* Adds text as the inside of a gnuplot '...' string, as TeX. */
+void figure_add_quoted(struct text *t, const char *text);
+void figure_add_tex(struct text *t, const char *text);
+
+/* Adds one field of a CSV line: quoted where RFC 4180 wants it; NaN is empty. */
+void figure_add_csv(struct text *t, const char *text);
+void figure_add_csv_number(struct text *t, double value);
+
+#endif

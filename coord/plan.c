@@ -1,0 +1,193 @@
+/* plan.c - a plan from a sweep: order of the trials, looking them up, unfolding a
+ * configuration. Which configurations there are is found in plan_expand.c, their ids in
+ * plan_identity.c. */
+#include "coord/plan.h"
+
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coord/plan_inner.h"
+
+static enum err_code no_memory(struct err *e)
+{
+    return ERR(e, ERR_NOMEM, "no memory for the plan");
+}
+
+/* ---- order and lookup ---- */
+
+static double shape_flops(const struct trial_shape *shape)
+{
+    return shape->train_flops + shape->eval_flops;
+}
+
+static int compare_flops(const void *a, const void *b, void *plan)
+{
+    const struct plan *p = plan;
+    int64_t i = *(const int64_t *)a, j = *(const int64_t *)b;
+    double x = shape_flops(&p->shape[i]), y = shape_flops(&p->shape[j]);
+    return (x < y) - (x > y);
+}
+
+/* Counting sort by the rank of the shape's cost: shapes are few, trials many, and ties keep the
+ * order of the file. */
+static enum err_code order_longest_first(struct plan *p, struct err *e)
+{
+    size_t n = (size_t)p->n_shapes + 1;
+    int64_t *by_cost = calloc(n, sizeof *by_cost), *rank = calloc(n, sizeof *rank);
+    int64_t *start = calloc(n + 1, sizeof *start);
+    enum err_code rc = by_cost && rank && start ? ERR_OK : no_memory(e);
+    if (rc != ERR_OK) goto out;
+    for (int64_t i = 0; i < p->n_shapes; i++) by_cost[i] = i;
+    qsort_r(by_cost, (size_t)p->n_shapes, sizeof *by_cost, compare_flops, p);
+    for (int64_t i = 1; i < p->n_shapes; i++) {
+        bool tie = compare_flops(&by_cost[i - 1], &by_cost[i], p) == 0;
+        rank[by_cost[i]] = rank[by_cost[i - 1]] + !tie;
+    }
+    int64_t seeds = p->sweep->seeds;
+    for (int64_t c = 0; c < p->n_configs; c++) start[rank[p->shape_of[c]] + 1] += seeds;
+    for (int64_t i = 0; i < p->n_shapes; i++) start[i + 1] += start[i];
+    for (int64_t c = 0; c < p->n_configs; c++) {
+        int64_t *at = &start[rank[p->shape_of[c]]];
+        for (int64_t s = 0; s < seeds; s++) p->order[(*at)++] = c * seeds + s;
+    }
+out:
+    free(by_cost);
+    free(rank);
+    free(start);
+    return rc;
+}
+
+static enum err_code make_order(struct plan *p, struct err *e)
+{
+    p->order = malloc(((size_t)p->n_trials + 1) * sizeof *p->order);
+    if (!p->order) return no_memory(e);
+    const char *how = table_row(&sweep_run_orders, p->sweep->run.order)->name;
+    if (strcmp(how, "longest_first") == 0) return order_longest_first(p, e);
+    for (int64_t t = 0; t < p->n_trials; t++) p->order[t] = t;
+    return ERR_OK;
+}
+
+static enum err_code make_lookup(struct plan *p, struct err *e)
+{
+    struct plan_store *inner = p->inner;
+    inner->n_found = 1024;
+    while (inner->n_found < 2 * (size_t)p->n_trials) inner->n_found *= 2;
+    inner->found = calloc(inner->n_found, sizeof *inner->found);
+    if (!inner->found) return no_memory(e);
+    for (int64_t t = 0; t < p->n_trials; t++) {
+        size_t i = plan_id(p, t) & (inner->n_found - 1);
+        while (inner->found[i]) i = (i + 1) & (inner->n_found - 1);
+        inner->found[i] = (uint32_t)(t + 1);
+    }
+    return ERR_OK;
+}
+
+/* ---- public ---- */
+
+static enum err_code check(const struct plan *p, struct err *e)
+{
+    struct sweep *s = (struct sweep *)p->sweep;
+    if (p->n_configs == 0 && s->file->n_problems == 0)
+        yaml_problem(s->file, sweep_mark(s, "sweep.exclude"), NULL,
+                     "nothing is left to run: all %lld combinations are excluded",
+                     (long long)p->n_excluded);
+    if (p->n_configs > PLAN_MAX_TRIALS / s->seeds)
+        yaml_problem(s->file, sweep_mark(s, "sweep.seeds"), NULL, "more than %d trials",
+                     PLAN_MAX_TRIALS);
+    sweep_set_explain(s);
+    if (s->file->n_problems == 0) return ERR_OK;
+    return ERR(e, ERR_CONFIG, "%s: %d error%s", s->file->name, s->file->n_problems,
+               s->file->n_problems == 1 ? "" : "s");
+}
+
+enum err_code plan_create(const struct sweep *sweep, struct plan **out, struct err *e)
+{
+    *out = NULL;
+    struct plan *p = calloc(1, sizeof *p);
+    if (!p) return no_memory(e);
+    p->sweep = sweep;
+    p->inner = calloc(1, sizeof *p->inner);
+    enum err_code rc = p->inner ? ERR_OK : no_memory(e);
+    if (rc == ERR_OK) rc = plan_identity_setup(p, e);
+    if (rc == ERR_OK) rc = plan_expand(p, e);
+    if (rc == ERR_OK) rc = check(p, e);
+    p->n_trials = p->n_configs * sweep->seeds;
+    if (rc == ERR_OK) rc = make_order(p, e);
+    if (rc == ERR_OK) rc = make_lookup(p, e);
+    if (rc != ERR_OK) {
+        plan_destroy(p);
+        return rc;
+    }
+    *out = p;
+    return ERR_OK;
+}
+
+void plan_destroy(struct plan *p)
+{
+    if (!p) return;
+    free(p->config_id);
+    free(p->shape_of);
+    free(p->shape);
+    free(p->order);
+    if (p->inner) {
+        arena_clear(&p->inner->arena);
+        free(p->inner->place);
+        free(p->inner->found);
+    }
+    free(p->inner);
+    free(p);
+}
+
+int64_t plan_config_of(const struct plan *p, int64_t trial)
+{
+    return trial / p->sweep->seeds;
+}
+
+uint64_t plan_seed(const struct plan *p, int64_t trial)
+{
+    return (uint64_t)(trial % p->sweep->seeds);
+}
+
+uint64_t plan_id(const struct plan *p, int64_t trial)
+{
+    uint64_t pair[2] = {htole64(p->config_id[plan_config_of(p, trial)]),
+                        htole64(plan_seed(p, trial))};
+    return plan_hash(pair, sizeof pair);
+}
+
+int64_t plan_find(const struct plan *p, uint64_t id)
+{
+    const struct plan_store *inner = p->inner;
+    for (size_t i = id & (inner->n_found - 1); inner->found[i];
+         i = (i + 1) & (inner->n_found - 1)) {
+        int64_t t = (int64_t)inner->found[i] - 1;
+        if (plan_id(p, t) == id) return t;
+    }
+    return -1;
+}
+
+void plan_config(const struct plan *p, int64_t c, struct config *out)
+{
+    const struct plan_store *inner = p->inner;
+    int64_t place = inner->place[c];
+    memcpy(out, &p->sweep->base, sizeof *out);
+    for (int i = 0; i < inner->n_levels; i++) {
+        const struct plan_level *l = &inner->level[i];
+        if (l->when && !plan_holds(p->sweep, l->when->condition, out)) {
+            i = l->past - 1;
+            continue;
+        }
+        sweep_axis_apply(l->axis, place / l->stride % l->axis->count, out);
+    }
+}
+
+const struct trial_shape *plan_shape(const struct plan *p, int64_t trial)
+{
+    return &p->shape[p->shape_of[plan_config_of(p, trial)]];
+}
+
+double plan_flops(const struct plan *p, int64_t trial)
+{
+    return shape_flops(plan_shape(p, trial));
+}

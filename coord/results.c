@@ -1,0 +1,597 @@
+/* results.c - reads a store into one table of trials, without MPI.
+ *
+ * Owns the memory of struct results (an arena) and no file handle beyond a call. The schema it
+ * reads is in store.h; rows not in use are left out, so that row numbers of the table differ
+ * from those of the store (struct reader keeps both ways). Where a trial stands is the
+ * journal's word; a store without one is believed by its own state column. A setting is a
+ * dataset of /trials with a dot in its name: a new one needs no change here. */
+#include "coord/results.h"
+
+#include <hdf5.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "coord/journal.h"
+#include "coord/state.h"
+
+struct results_inner {
+    struct arena arena;
+};
+
+struct reader {
+    const char *path; /* of the file that is being read */
+    hid_t file;
+    struct results *r;
+    struct arena *arena;  /* of the results */
+    struct arena scratch; /* given back when reading ends */
+    int64_t n_rows;       /* of the store */
+    int64_t *row, *trial; /* [n_trials] table -> store; [n_rows] store -> table, or -1 */
+};
+
+/* What a callback of H5Literate collects: names of links, in order. */
+struct names {
+    struct arena *arena;
+    int count, capacity;
+    char **name;
+    bool (*wanted)(const char *name);
+};
+
+static enum err_code nomem(const struct reader *x, struct err *e)
+{
+    return ERR(e, ERR_NOMEM, "%s: no memory to read the results", x->path);
+}
+
+/* ---- groups and attributes ---- */
+
+static herr_t names_add(hid_t group, const char *name, const H5L_info_t *info, void *data)
+{
+    (void)group;
+    (void)info;
+    struct names *n = data;
+    if (n->wanted && !n->wanted(name)) return 0;
+    if (n->count == n->capacity) {
+        int capacity = 2 * n->capacity + 16;
+        char **grown = arena_array(n->arena, (size_t)capacity, sizeof *grown);
+        if (!grown) return -1;
+        if (n->count) memcpy(grown, n->name, (size_t)n->count * sizeof *grown);
+        n->name = grown;
+        n->capacity = capacity;
+    }
+    n->name[n->count] = arena_text(n->arena, name);
+    return n->name[n->count++] ? 0 : -1;
+}
+
+/* Names of a group's links: in the order they were made where the file knows it. */
+static enum err_code group_names(struct reader *x, const char *group, struct names *out,
+                                 struct err *e)
+{
+    hid_t g = H5Gopen2(x->file, group, H5P_DEFAULT);
+    if (g < 0) return ERR(e, ERR_FORMAT, "%s: no group %s", x->path, group);
+    hid_t made = H5Gget_create_plist(g);
+    unsigned order = 0;
+    H5Pget_link_creation_order(made, &order);
+    H5_index_t index = order & H5P_CRT_ORDER_INDEXED ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
+    out->arena = &x->scratch;
+    herr_t rc = H5Literate(g, index, H5_ITER_INC, NULL, names_add, out);
+    H5Pclose(made);
+    H5Gclose(g);
+    return rc < 0 ? nomem(x, e) : ERR_OK;
+}
+
+/* A text of fixed or variable length that `read` fetches; NULL if it is none. */
+static char *text_value(struct arena *a, hid_t thing, hid_t type,
+                        herr_t (*read)(hid_t thing, hid_t type, void *out))
+{
+    char *text = NULL;
+    if (H5Tget_class(type) != H5T_STRING) return NULL;
+    if (H5Tis_variable_str(type) > 0) {
+        char *borrowed = NULL;
+        if (read(thing, type, &borrowed) >= 0 && borrowed) text = arena_text(a, borrowed);
+        H5free_memory(borrowed);
+        return text;
+    }
+    size_t size = H5Tget_size(type);
+    text = arena_alloc(a, size + 1); /* zeroed: ends in NUL also where the file's does not */
+    if (text && read(thing, type, text) < 0) return NULL;
+    return text;
+}
+
+static herr_t dataset_read(hid_t thing, hid_t type, void *out)
+{
+    return H5Dread(thing, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out);
+}
+
+/* A scalar dataset of text, or NULL if there is none. */
+static char *dataset_text(struct reader *x, const char *name)
+{
+    if (H5Lexists(x->file, name, H5P_DEFAULT) <= 0) return NULL;
+    hid_t d = H5Dopen2(x->file, name, H5P_DEFAULT);
+    if (d < 0) return NULL;
+    hid_t type = H5Dget_type(d), space = H5Dget_space(d);
+    char *text = NULL;
+    if (H5Sget_simple_extent_npoints(space) == 1)
+        text = text_value(x->arena, d, type, dataset_read);
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Dclose(d);
+    return text;
+}
+
+static char *attribute_text(struct arena *a, hid_t attribute)
+{
+    hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+    char *text = NULL;
+    if (H5Sget_simple_extent_npoints(space) == 1)
+        text = text_value(a, attribute, type, H5Aread);
+    H5Sclose(space);
+    H5Tclose(type);
+    return text;
+}
+
+/* ---- columns ---- */
+
+/* Reads a dataset [n_rows] or [n_rows, *columns] as mem_type of that size and keeps the rows in
+ * use. *columns: 0 wants a column; -1 any width, which it receives. */
+static enum err_code read_rows(struct reader *x, const char *name, hid_t mem_type, size_t size,
+                               int64_t *columns, void **out, struct err *e)
+{
+    hid_t d = H5Dopen2(x->file, name, H5P_DEFAULT);
+    if (d < 0) return ERR(e, ERR_FORMAT, "%s: no dataset %s", x->path, name);
+    hid_t space = H5Dget_space(d);
+    hsize_t dims[2] = {0, 1};
+    int rank = H5Sget_simple_extent_ndims(space);
+    enum err_code rc = ERR_OK;
+    if (rank != (*columns ? 2 : 1)) {
+        rc = ERR(e, ERR_FORMAT, "%s: %s has %d dimensions", x->path, name, rank);
+        goto out;
+    }
+    H5Sget_simple_extent_dims(space, dims, NULL);
+    if ((int64_t)dims[0] != x->n_rows || (*columns > 0 && (int64_t)dims[1] != *columns)) {
+        rc = ERR(e, ERR_FORMAT, "%s: %s has %lld rows of %lld values, wanted %lld rows",
+                 x->path, name, (long long)dims[0], (long long)dims[1], (long long)x->n_rows);
+        goto out;
+    }
+    size_t row_bytes;
+    if (__builtin_mul_overflow((size_t)dims[1], size, &row_bytes)) {
+        rc = nomem(x, e);
+        goto out;
+    }
+    char *all = arena_array(&x->scratch, (size_t)x->n_rows, row_bytes);
+    char *kept = arena_array(x->arena, (size_t)x->r->n_trials, row_bytes);
+    if (!all || !kept) {
+        rc = nomem(x, e);
+    } else if (x->n_rows && row_bytes && dataset_read(d, mem_type, all) < 0) {
+        rc = ERR(e, ERR_IO, "%s: cannot read %s", x->path, name);
+    } else {
+        for (int64_t t = 0; t < x->r->n_trials; t++)
+            memcpy(kept + (size_t)t * row_bytes, all + (size_t)x->row[t] * row_bytes,
+                   row_bytes);
+        if (*columns) *columns = (int64_t)dims[1];
+        *out = kept;
+    }
+out:
+    H5Sclose(space);
+    H5Dclose(d);
+    return rc;
+}
+
+static enum err_code read_column(struct reader *x, const char *name, hid_t mem_type,
+                                 size_t size, void *out, struct err *e)
+{
+    int64_t columns = 0;
+    return read_rows(x, name, mem_type, size, &columns, out, e);
+}
+
+/* Which rows of the store are in use. */
+static enum err_code read_ids(struct reader *x, struct err *e)
+{
+    hid_t d = H5Dopen2(x->file, "/trials/id", H5P_DEFAULT);
+    if (d < 0) return ERR(e, ERR_FORMAT, "%s: no dataset /trials/id: not a store", x->path);
+    hid_t space = H5Dget_space(d);
+    x->n_rows = H5Sget_simple_extent_npoints(space);
+    H5Sclose(space);
+    uint64_t *id = arena_array(&x->scratch, (size_t)x->n_rows, sizeof *id);
+    x->row = arena_array(&x->scratch, (size_t)x->n_rows, sizeof *x->row);
+    x->trial = arena_array(&x->scratch, (size_t)x->n_rows, sizeof *x->trial);
+    bool memory = id && x->row && x->trial;
+    herr_t rc = memory && x->n_rows ? dataset_read(d, H5T_NATIVE_UINT64, id) : 0;
+    H5Dclose(d);
+    if (!memory) return nomem(x, e);
+    if (rc < 0) return ERR(e, ERR_IO, "%s: cannot read /trials/id", x->path);
+    int64_t n = 0;
+    for (int64_t row = 0; row < x->n_rows; row++) {
+        x->trial[row] = id[row] ? n : -1;
+        if (id[row]) x->row[n++] = row;
+    }
+    x->r->n_trials = n;
+    return read_column(x, "/trials/id", H5T_NATIVE_UINT64, sizeof *id, &x->r->id, e);
+}
+
+/* ---- settings ---- */
+
+static enum err_code axis_numbers(struct reader *x, const char *path, struct results_axis *axis,
+                                  struct err *e)
+{
+    int64_t n = x->r->n_trials;
+    TRY(read_column(x, path, H5T_NATIVE_DOUBLE, sizeof *axis->number, &axis->number, e));
+    char(*text)[32] = arena_array(x->arena, (size_t)n, sizeof *text);
+    if (!text) return nomem(x, e);
+    for (int64_t t = 0; t < n; t++) axis->text[t] = results_number(axis->number[t], text[t]);
+    return ERR_OK;
+}
+
+static enum err_code axis_texts(struct reader *x, const char *path, size_t size,
+                                struct results_axis *axis, struct err *e)
+{
+    int64_t n = x->r->n_trials, n_distinct = 0;
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, size + 1); /* room for the NUL of a text as long as the field */
+    char *text = NULL;
+    enum err_code rc = read_column(x, path, type, size + 1, &text, e);
+    H5Tclose(type);
+    TRY(rc);
+    axis->is_text = true;
+    axis->number = arena_array(x->arena, (size_t)n, sizeof *axis->number);
+    const char **distinct = arena_array(&x->scratch, (size_t)n, sizeof *distinct);
+    if (!axis->number || !distinct) return nomem(x, e);
+    for (int64_t t = 0; t < n; t++) {
+        axis->text[t] = text + (size_t)t * (size + 1);
+        int64_t i = 0;
+        while (i < n_distinct && strcmp(distinct[i], axis->text[t]) != 0) i++;
+        if (i == n_distinct) distinct[n_distinct++] = axis->text[t];
+        axis->number[t] = (double)i;
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_axis(struct reader *x, const char *name, struct results_axis *axis,
+                               struct err *e)
+{
+    char path[160];
+    snprintf(path, sizeof path, "/trials/%s", name);
+    snprintf(axis->name, sizeof axis->name, "%s", name);
+    axis->text = arena_array(x->arena, (size_t)x->r->n_trials, sizeof *axis->text);
+    if (!axis->text) return nomem(x, e);
+    hid_t d = H5Dopen2(x->file, path, H5P_DEFAULT);
+    if (d < 0) return ERR(e, ERR_FORMAT, "%s: %s is no dataset", x->path, path);
+    hid_t type = H5Dget_type(d);
+    H5T_class_t class = H5Tget_class(type);
+    size_t size = H5Tget_size(type);
+    bool fixed_text = class == H5T_STRING && H5Tis_variable_str(type) == 0;
+    H5Tclose(type);
+    H5Dclose(d);
+    if (fixed_text) return axis_texts(x, path, size, axis, e);
+    if (class == H5T_INTEGER || class == H5T_FLOAT) return axis_numbers(x, path, axis, e);
+    return ERR(e, ERR_FORMAT, "%s: %s is neither number nor fixed text", x->path, path);
+}
+
+static bool is_setting(const char *name)
+{
+    return strchr(name, '.') != NULL;
+}
+
+static enum err_code read_axes(struct reader *x, struct err *e)
+{
+    struct names names = {.wanted = is_setting};
+    TRY(group_names(x, "/trials", &names, e));
+    x->r->axis = arena_array(x->arena, (size_t)names.count, sizeof *x->r->axis);
+    if (!x->r->axis) return nomem(x, e);
+    x->r->n_axes = names.count;
+    for (int i = 0; i < names.count; i++) TRY(read_axis(x, names.name[i], &x->r->axis[i], e));
+    return ERR_OK;
+}
+
+/* ---- metrics ---- */
+
+static bool is_measured(const char *name)
+{
+    return strcmp(name, "step") != 0;
+}
+
+static enum err_code read_metrics(struct reader *x, struct err *e)
+{
+    struct names names = {.wanted = is_measured};
+    TRY(group_names(x, "/metrics", &names, e));
+    struct results *r = x->r;
+    r->n_metrics = names.count + 1;
+    r->metric = arena_array(x->arena, (size_t)r->n_metrics, sizeof *r->metric);
+    if (!r->metric) return nomem(x, e);
+    r->n_records = -1;
+    for (int i = 0; i < r->n_metrics; i++) {
+        char path[160];
+        const char *name = i ? names.name[i - 1] : "step";
+        snprintf(path, sizeof path, "/metrics/%s", name);
+        snprintf(r->metric[i].name, sizeof r->metric[i].name, "%s", name);
+        void *value = NULL;
+        TRY(read_rows(x, path, H5T_NATIVE_DOUBLE, sizeof(double), &r->n_records, &value, e));
+        r->metric[i].value = value;
+    }
+    return ERR_OK;
+}
+
+/* ---- provenance ---- */
+
+static herr_t provenance_add(hid_t group, const char *name, const H5A_info_t *info, void *data)
+{
+    (void)info;
+    struct reader *x = data;
+    hid_t attribute = H5Aopen(group, name, H5P_DEFAULT);
+    char *value = attribute_text(x->arena, attribute);
+    H5Aclose(attribute);
+    if (!value) return 0; /* not a text: none of ours */
+    char **pair = &x->r->provenance[2 * x->r->n_provenance++];
+    pair[0] = arena_text(x->arena, name);
+    pair[1] = value;
+    return pair[0] ? 0 : -1;
+}
+
+static enum err_code read_provenance(struct reader *x, struct err *e)
+{
+    struct results *r = x->r;
+    const char *stem = strrchr(x->path, '/');
+    snprintf(r->name, sizeof r->name, "%s", stem ? stem + 1 : x->path);
+    hid_t g = H5Gopen2(x->file, "/provenance", H5P_DEFAULT);
+    if (g < 0) return ERR(e, ERR_FORMAT, "%s: no group /provenance", x->path);
+    H5O_info_t info;
+    H5Oget_info2(g, &info, H5O_INFO_NUM_ATTRS);
+    r->provenance = arena_array(x->arena, 2 * (size_t)info.num_attrs, sizeof *r->provenance);
+    hsize_t at = 0;
+    herr_t rc =
+        r->provenance ? H5Aiterate2(g, H5_INDEX_NAME, H5_ITER_INC, &at, provenance_add, x) : -1;
+    H5Gclose(g);
+    if (rc < 0) return nomem(x, e);
+    for (int i = 0; i < r->n_provenance; i++)
+        if (strcmp(r->provenance[2 * i], "name") == 0)
+            snprintf(r->name, sizeof r->name, "%s", r->provenance[2 * i + 1]);
+    r->sweep = dataset_text(x, "/provenance/sweep");
+    r->resolved = dataset_text(x, "/provenance/resolved");
+    return ERR_OK;
+}
+
+/* ---- alignment ---- */
+
+/* Reads a whole dataset of count values of 4 or 8 bytes. */
+static enum err_code read_all(struct reader *x, const char *path, hid_t mem_type, size_t size,
+                              int64_t count, void *out, struct err *e)
+{
+    hid_t d = H5Dopen2(x->file, path, H5P_DEFAULT);
+    if (d < 0) return ERR(e, ERR_FORMAT, "%s: no dataset %s", x->path, path);
+    hid_t space = H5Dget_space(d);
+    bool fits = H5Sget_simple_extent_npoints(space) == count;
+    H5Sclose(space);
+    void *values = fits ? arena_array(x->arena, (size_t)count, size) : NULL;
+    herr_t rc = values && count ? dataset_read(d, mem_type, values) : 0;
+    H5Dclose(d);
+    if (!fits)
+        return ERR(e, ERR_FORMAT, "%s: %s does not have %lld values", x->path, path,
+                   (long long)count);
+    if (!values) return nomem(x, e);
+    if (rc < 0) return ERR(e, ERR_IO, "%s: cannot read %s", x->path, path);
+    *(void **)out = values;
+    return ERR_OK;
+}
+
+static enum err_code read_models(struct reader *x, int64_t *n_models, int64_t **trial,
+                                 struct err *e)
+{
+    hid_t d = H5Dopen2(x->file, "/alignment/trial", H5P_DEFAULT);
+    if (d < 0) return ERR(e, ERR_FORMAT, "%s: no dataset /alignment/trial", x->path);
+    hid_t space = H5Dget_space(d);
+    *n_models = H5Sget_simple_extent_npoints(space);
+    H5Sclose(space);
+    H5Dclose(d);
+    uint64_t *id = NULL;
+    TRY(read_all(x, "/alignment/trial", H5T_NATIVE_INT64, sizeof **trial, *n_models, trial, e));
+    TRY(read_all(x, "/alignment/id", H5T_NATIVE_UINT64, sizeof *id, *n_models, &id, e));
+    for (int64_t m = 0; m < *n_models; m++) {
+        int64_t row = (*trial)[m];
+        int64_t t = row >= 0 && row < x->n_rows ? x->trial[row] : -1;
+        if (t < 0 || x->r->id[t] != id[m])
+            return ERR(e, ERR_FORMAT,
+                       "%s: model %lld is no trial of this store; run align again", x->path,
+                       (long long)m);
+        (*trial)[m] = t;
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_measure(struct reader *x, const char *name,
+                                  struct results_alignment *a, struct err *e)
+{
+    char path[200];
+    int64_t pairs;
+    if (__builtin_mul_overflow(a->n_models, a->n_models, &pairs)) return nomem(x, e);
+    snprintf(a->measure, sizeof a->measure, "%s", name);
+    snprintf(path, sizeof path, "/alignment/%s/score", name);
+    TRY(read_all(x, path, H5T_NATIVE_DOUBLE, sizeof *a->score, pairs, &a->score, e));
+    snprintf(path, sizeof path, "/alignment/%s/layer_a", name);
+    TRY(read_all(x, path, H5T_NATIVE_INT32, sizeof *a->layer_a, pairs, &a->layer_a, e));
+    snprintf(path, sizeof path, "/alignment/%s/layer_b", name);
+    return read_all(x, path, H5T_NATIVE_INT32, sizeof *a->layer_b, pairs, &a->layer_b, e);
+}
+
+/* The layers' names: an attribute of fixed or variable texts. */
+static enum err_code read_layers(struct reader *x, struct err *e)
+{
+    struct results *r = x->r;
+    hid_t a = H5Aopen_by_name(x->file, "/alignment", "layers", H5P_DEFAULT, H5P_DEFAULT);
+    if (a < 0) return ERR(e, ERR_FORMAT, "%s: /alignment has no attribute layers", x->path);
+    hid_t space = H5Aget_space(a), type = H5Tcopy(H5T_C_S1), stored = H5Aget_type(a);
+    hssize_t n = H5Sget_simple_extent_npoints(space);
+    bool fixed = H5Tget_class(stored) == H5T_STRING && H5Tis_variable_str(stored) == 0;
+    H5Tset_size(type, sizeof *r->layer);
+    r->layer = arena_array(x->arena, (size_t)n, sizeof *r->layer);
+    herr_t rc = r->layer && fixed ? H5Aread(a, type, r->layer) : -1;
+    H5Tclose(stored);
+    H5Tclose(type);
+    H5Sclose(space);
+    H5Aclose(a);
+    if (rc < 0) return ERR(e, ERR_FORMAT, "%s: layers are no fixed texts", x->path);
+    r->n_layers = (int)n;
+    return ERR_OK;
+}
+
+static bool is_measure(const char *name)
+{
+    return strcmp(name, "trial") != 0 && strcmp(name, "id") != 0 && strcmp(name, "model") != 0;
+}
+
+static enum err_code read_alignments(struct reader *x, struct err *e)
+{
+    struct names names = {.wanted = is_measure};
+    int64_t n_models = 0, *trial = NULL;
+    TRY(group_names(x, "/alignment", &names, e));
+    TRY(read_models(x, &n_models, &trial, e));
+    TRY(read_layers(x, e));
+    x->r->alignment = arena_array(x->arena, (size_t)names.count, sizeof *x->r->alignment);
+    if (!x->r->alignment) return nomem(x, e);
+    x->r->n_alignments = names.count;
+    for (int i = 0; i < names.count; i++) {
+        struct results_alignment *a = &x->r->alignment[i];
+        a->n_models = n_models;
+        a->trial = trial;
+        TRY(read_measure(x, names.name[i], a, e));
+    }
+    return ERR_OK;
+}
+
+/* ---- the whole ---- */
+
+/* Where the trials stand, by the journal. */
+static enum err_code read_states(struct reader *x, const char *store_path, struct err *e)
+{
+    struct results *r = x->r;
+    r->wall_s = NAN;
+    for (int64_t t = 0; t < r->n_trials; t++)
+        if (r->state[t] >= TRIAL_STATES)
+            return ERR(e, ERR_FORMAT, "%s: row %lld has the unknown state %d", store_path,
+                       (long long)x->row[t], r->state[t]);
+    struct state *s = NULL;
+    TRY(state_read(store_path, &s, e));
+    const struct run_status *run = state_run(s);
+    if (run->runs > 0) {
+        for (int64_t t = 0; t < r->n_trials; t++) {
+            const struct trial_status *status = state_find(s, r->id[t]);
+            r->state[t] = status ? (uint8_t)status->state : TRIAL_PLANNED;
+        }
+        if (run->ended > run->started) r->wall_s = run->ended - run->started;
+    }
+    state_destroy(s);
+    return ERR_OK;
+}
+
+static enum err_code read_store(struct reader *x, struct err *e)
+{
+    struct results *r = x->r;
+    TRY(read_ids(x, e));
+    TRY(read_column(x, "/trials/seed", H5T_NATIVE_UINT64, sizeof *r->seed, &r->seed, e));
+    TRY(read_column(x, "/trials/state", H5T_NATIVE_UINT8, sizeof *r->state, &r->state, e));
+    TRY(read_column(x, "/trials/seconds", H5T_NATIVE_DOUBLE, sizeof *r->seconds, &r->seconds,
+                    e));
+    TRY(read_column(x, "/trials/steps_done", H5T_NATIVE_INT64, sizeof *r->steps_done,
+                    &r->steps_done, e));
+    TRY(read_axes(x, e));
+    TRY(read_metrics(x, e));
+    return read_provenance(x, e);
+}
+
+/* Opens a file for reading beside a writer, calls read, closes it. */
+static enum err_code read_file(struct reader *x, const char *path,
+                               enum err_code (*read)(struct reader *x, struct err *e),
+                               struct err *e)
+{
+    if (access(path, R_OK) != 0) return ERR(e, ERR_IO, "cannot read the store %s: %m", path);
+    hid_t access_list = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_fclose_degree(access_list, H5F_CLOSE_STRONG);
+    x->path = path;
+    x->file = H5Fopen(path, H5F_ACC_RDONLY, access_list);
+    H5Pclose(access_list);
+    if (x->file < 0) return ERR(e, ERR_FORMAT, "%s is not an HDF5 file that can be read", path);
+    enum err_code rc = read(x, e);
+    H5Fclose(x->file);
+    return rc;
+}
+
+enum err_code results_read(const char *store_path, struct results **out, struct err *e)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* failures are reported in our words */
+    struct results *r = calloc(1, sizeof *r);
+    if (r) r->inner = calloc(1, sizeof *r->inner);
+    if (!r || !r->inner) {
+        free(r);
+        return ERR(e, ERR_NOMEM, "%s: no memory to read the results", store_path);
+    }
+    struct reader x = {.r = r, .arena = &r->inner->arena};
+    char aligned[PATH_MAX];
+    journal_path(store_path, "alignment.h5", aligned, sizeof aligned);
+    enum err_code rc = read_file(&x, store_path, read_store, e);
+    if (rc == ERR_OK) rc = read_states(&x, store_path, e);
+    if (rc == ERR_OK && access(aligned, F_OK) == 0)
+        rc = read_file(&x, aligned, read_alignments, e);
+    arena_clear(&x.scratch);
+    if (rc == ERR_OK)
+        *out = r;
+    else
+        results_destroy(r);
+    return rc;
+}
+
+void results_destroy(struct results *r)
+{
+    if (!r) return;
+    arena_clear(&r->inner->arena);
+    free(r->inner);
+    free(r);
+}
+
+/* ---- questions ---- */
+
+const struct results_axis *results_axis(const struct results *r, const char *name)
+{
+    for (int i = 0; i < r->n_axes; i++)
+        if (strcmp(r->axis[i].name, name) == 0) return &r->axis[i];
+    return NULL;
+}
+
+const struct results_metric *results_metric(const struct results *r, const char *name)
+{
+    for (int i = 0; i < r->n_metrics; i++)
+        if (strcmp(r->metric[i].name, name) == 0) return &r->metric[i];
+    return NULL;
+}
+
+const struct results_alignment *results_alignment(const struct results *r, const char *measure)
+{
+    for (int i = 0; i < r->n_alignments; i++)
+        if (strcmp(r->alignment[i].measure, measure) == 0) return &r->alignment[i];
+    return NULL;
+}
+
+int64_t results_last_record(const struct results *r, int64_t trial)
+{
+    const double *step = r->metric[0].value + trial * r->n_records;
+    int64_t last = r->n_records - 1;
+    while (last >= 0 && isnan(step[last])) last--;
+    return last;
+}
+
+double results_last(const struct results *r, const struct results_metric *m, int64_t trial)
+{
+    int64_t last = results_last_record(r, trial);
+    return last < 0 ? NAN : m->value[trial * r->n_records + last];
+}
+
+const char *results_number(double value, char buffer[32])
+{
+    if (fabs(value) < 1e15 && value == trunc(value)) {
+        snprintf(buffer, 32, "%.0f", value + 0.0); /* + 0.0: no "-0" */
+        return buffer;
+    }
+    return text_double(value, buffer);
+}

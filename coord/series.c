@@ -1,0 +1,365 @@
+/* series.c - groups trials by x, hue and seed; statistics does the rest.
+ *
+ * A cell is a pair (hue, x); a trial lies in one cell and belongs to one seed. Distinct values
+ * are sorted numbers (names by place of first appearance), so that a store gives the same
+ * series on every machine. */
+#include "coord/series.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "coord/filter.h"
+#include "coord/state.h"
+
+/* Distinct values of one setting over the chosen trials. */
+struct levels {
+    const struct results_axis *axis; /* NULL: one level, "" */
+    int64_t n;
+    double *number;    /* [n] ascending */
+    const char **text; /* [n] */
+};
+
+struct collector {
+    const struct results *r;
+    const struct series_query *query;
+    struct series_set *out;
+    struct arena scratch;
+    int64_t n; /* trials chosen by the filter */
+    int64_t *trial;
+    struct levels x, hue;
+    int64_t n_seeds;
+    double *seed; /* [n_seeds] ascending */
+};
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sorts value[n] and drops repetitions. Returns how many are left. */
+static int64_t distinct(double *value, int64_t n)
+{
+    qsort(value, (size_t)n, sizeof *value, ascending);
+    int64_t kept = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (kept == 0 || value[i] != value[kept - 1]) value[kept++] = value[i];
+    return kept;
+}
+
+static int64_t place(double value, const double *sorted, int64_t n)
+{
+    const double *at = bsearch(&value, sorted, (size_t)n, sizeof value, ascending);
+    INVARIANT(at);
+    return at - sorted;
+}
+
+static int64_t level_of(const struct levels *l, int64_t trial)
+{
+    return l->axis ? place(l->axis->number[trial], l->number, l->n) : 0;
+}
+
+/* ---- names ---- */
+
+/* "a, b, c" of the settings that vary. */
+static enum err_code unknown_setting(const struct results *r, const char *name, struct err *e)
+{
+    struct text_nearest near = text_nearest_init(name);
+    struct text known = {0};
+    for (int i = 0; i < r->n_axes; i++) {
+        text_add(&known, "%s%s", i ? ", " : "", r->axis[i].name);
+        text_nearest_try(&near, r->axis[i].name);
+    }
+    enum err_code rc =
+        ERR(e, ERR_CONFIG, "'%s' does not vary in this store; settings that do: %s%s%s%s", name,
+            known.at ? known.at : "none", near.found ? "; did you mean '" : "",
+            near.found ? near.found : "", near.found ? "'?" : "");
+    text_clear(&known);
+    return rc;
+}
+
+static enum err_code unknown_quantity(const struct results *r, const char *name, struct err *e)
+{
+    struct text_nearest near = text_nearest_init(name);
+    struct text known = {0};
+    for (int i = 1; i < r->n_metrics; i++) {
+        text_add(&known, "%s%s", known.at ? ", " : "", r->metric[i].name);
+        text_nearest_try(&near, r->metric[i].name);
+    }
+    for (int i = 0; i < r->n_alignments; i++) {
+        text_add(&known, "%s%s", known.at ? ", " : "", r->alignment[i].measure);
+        text_nearest_try(&near, r->alignment[i].measure);
+    }
+    enum err_code rc = ERR(
+        e, ERR_CONFIG, "'%s' is no metric or alignment measure of this store; known: %s%s%s%s",
+        name, known.at ? known.at : "none", near.found ? "; did you mean '" : "",
+        near.found ? near.found : "", near.found ? "'?" : "");
+    text_clear(&known);
+    return rc;
+}
+
+/* ---- which trials, which levels ---- */
+
+static enum err_code nomem(struct err *e)
+{
+    return ERR(e, ERR_NOMEM, "no memory to group the trials");
+}
+
+static enum err_code choose_trials(struct collector *c, struct err *e)
+{
+    struct expr *filter = NULL;
+    TRY(filter_parse(c->r, c->query->filter, &c->scratch, &filter, e));
+    c->trial = arena_array(&c->scratch, (size_t)c->r->n_trials, sizeof *c->trial);
+    c->seed = arena_array(&c->scratch, (size_t)c->r->n_trials, sizeof *c->seed);
+    if (!c->trial || !c->seed) return nomem(e);
+    for (int64_t t = 0; t < c->r->n_trials; t++) {
+        if (!filter_match(c->r, filter, t)) continue;
+        c->seed[c->n] = (double)c->r->seed[t];
+        c->trial[c->n++] = t;
+    }
+    c->n_seeds = distinct(c->seed, c->n);
+    return ERR_OK;
+}
+
+static enum err_code find_levels(struct collector *c, const char *name, struct levels *out,
+                                 struct err *e)
+{
+    out->axis = *name ? results_axis(c->r, name) : NULL;
+    if (*name && !out->axis) return unknown_setting(c->r, name, e);
+    int64_t room = c->n > 0 ? c->n : 1;
+    out->number = arena_array(&c->scratch, (size_t)room, sizeof *out->number);
+    out->text = arena_array(&c->scratch, (size_t)room, sizeof *out->text);
+    if (!out->number || !out->text) return nomem(e);
+    if (!out->axis) {
+        out->n = 1;
+        out->text[0] = "";
+        return ERR_OK;
+    }
+    for (int64_t i = 0; i < c->n; i++) out->number[i] = out->axis->number[c->trial[i]];
+    out->n = distinct(out->number, c->n);
+    for (int64_t i = 0; i < c->n; i++) /* any trial of a level knows its text */
+        out->text[level_of(out, c->trial[i])] = out->axis->text[c->trial[i]];
+    return ERR_OK;
+}
+
+static enum err_code make_points(struct collector *c, struct err *e)
+{
+    struct series_set *s = c->out;
+    s->n_x = c->x.n;
+    s->n_series = c->hue.n;
+    s->names = c->x.axis && c->x.axis->is_text;
+    s->n_seeds = c->n_seeds;
+    s->series = arena_array(&s->arena, (size_t)s->n_series, sizeof *s->series);
+    if (!s->series) return nomem(e);
+    for (int64_t h = 0; h < s->n_series; h++) {
+        s->series[h].name = c->hue.text[h];
+        s->series[h].point =
+            arena_array(&s->arena, (size_t)s->n_x, sizeof(struct series_point));
+        if (!s->series[h].point) return nomem(e);
+        for (int64_t i = 0; i < s->n_x; i++) {
+            s->series[h].point[i].x = c->x.number[i];
+            s->series[h].point[i].text = c->x.text[i];
+        }
+    }
+    return ERR_OK;
+}
+
+static struct series_point *point_of(const struct collector *c, int64_t trial)
+{
+    return &c->out->series[level_of(&c->hue, trial)].point[level_of(&c->x, trial)];
+}
+
+static void count_states(struct collector *c)
+{
+    for (int64_t i = 0; i < c->n; i++) {
+        uint8_t state = c->r->state[c->trial[i]];
+        if (state == TRIAL_DIVERGED) {
+            point_of(c, c->trial[i])->n_diverged++;
+            c->out->n_diverged++;
+        } else if (state != TRIAL_DONE) {
+            c->out->n_waiting++;
+        }
+    }
+}
+
+/* ---- values ---- */
+
+/* Interval, spread and single values from one value a seed (NaN: none). */
+static void finish_point(const struct collector *c, double *value, struct series_point *p)
+{
+    p->value = statistics_bootstrap(c->n_seeds, value, c->query->level, 0);
+    int64_t n = 0;
+    for (int64_t s = 0; s < c->n_seeds; s++)
+        if (!isnan(value[s])) value[n++] = value[s];
+    p->sd = statistics_sd(n, value);
+    if (n >= SERIES_FEW) return;
+    p->n_each = (int)n;
+    memcpy(p->each, value, (size_t)n * sizeof *value);
+}
+
+static enum err_code collect_metric(struct collector *c, const struct results_metric *m,
+                                    struct err *e)
+{
+    int64_t cells = c->hue.n * c->x.n;
+    double *sum = arena_array(&c->scratch, (size_t)(cells * c->n_seeds), sizeof *sum);
+    int64_t *count = arena_array(&c->scratch, (size_t)(cells * c->n_seeds), sizeof *count);
+    if (!sum || !count) return nomem(e);
+    for (int64_t i = 0; i < c->n; i++) {
+        int64_t t = c->trial[i];
+        double value = results_last(c->r, m, t);
+        if (c->r->state[t] != TRIAL_DONE || isnan(value)) continue;
+        int64_t cell = level_of(&c->hue, t) * c->x.n + level_of(&c->x, t);
+        int64_t at = cell * c->n_seeds + place((double)c->r->seed[t], c->seed, c->n_seeds);
+        sum[at] += value;
+        count[at]++;
+    }
+    for (int64_t at = 0; at < cells * c->n_seeds; at++)
+        sum[at] = count[at] ? sum[at] / (double)count[at] : NAN;
+    for (int64_t cell = 0; cell < cells; cell++)
+        finish_point(c, sum + cell * c->n_seeds,
+                     &c->out->series[cell / c->x.n].point[cell % c->x.n]);
+    return ERR_OK;
+}
+
+/* ---- pairs ---- */
+
+/* A model of the alignment: where its trial lies. */
+struct model {
+    const struct collector *c;
+    int64_t index, trial, cell, seed;
+};
+
+/* By cell, then by all settings: models of one configuration come to stand together. */
+static int by_configuration(const void *a, const void *b)
+{
+    const struct model *x = a, *y = b;
+    if (x->cell != y->cell) return x->cell < y->cell ? -1 : 1;
+    const struct results *r = x->c->r;
+    for (int i = 0; i < r->n_axes; i++) {
+        int order = ascending(&r->axis[i].number[x->trial], &r->axis[i].number[y->trial]);
+        if (order) return order;
+    }
+    return (x->index > y->index) - (x->index < y->index);
+}
+
+static bool same_configuration(const struct model *a, const struct model *b)
+{
+    for (int i = 0; i < a->c->r->n_axes; i++)
+        if (a->c->r->axis[i].number[a->trial] != a->c->r->axis[i].number[b->trial])
+            return false;
+    return true;
+}
+
+/* The models of chosen trials that are done, sorted. */
+static struct model *sorted_models(struct collector *c, const struct results_alignment *a,
+                                   int64_t *n)
+{
+    bool *chosen = arena_array(&c->scratch, (size_t)c->r->n_trials, sizeof *chosen);
+    struct model *model = arena_array(&c->scratch, (size_t)a->n_models, sizeof *model);
+    if (!chosen || !model) return NULL;
+    for (int64_t i = 0; i < c->n; i++)
+        chosen[c->trial[i]] = c->r->state[c->trial[i]] == TRIAL_DONE;
+    *n = 0;
+    for (int64_t m = 0; m < a->n_models; m++) {
+        int64_t t = a->trial[m];
+        if (!chosen[t]) continue;
+        model[(*n)++] =
+            (struct model){c, m, t, level_of(&c->hue, t) * c->x.n + level_of(&c->x, t),
+                           place((double)c->r->seed[t], c->seed, c->n_seeds)};
+    }
+    qsort(model, (size_t)*n, sizeof *model, by_configuration);
+    return model;
+}
+
+/* Interval of the models [0, n), which share a cell. score and count are scratch
+ * [n_seeds, n_seeds]. */
+static void finish_cell(const struct collector *c, const struct results_alignment *a,
+                        const struct model *model, int64_t n, double *score, double *count)
+{
+    int64_t S = c->n_seeds;
+    memset(score, 0, (size_t)(S * S) * sizeof *score);
+    memset(count, 0, (size_t)(S * S) * sizeof *count);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = i + 1; j < n && same_configuration(&model[i], &model[j]); j++) {
+            double ab = a->score[model[i].index * a->n_models + model[j].index];
+            double ba = a->score[model[j].index * a->n_models + model[i].index];
+            if (isnan(ab) || isnan(ba) || model[i].seed == model[j].seed) continue;
+            score[model[i].seed * S + model[j].seed] += (ab + ba) / 2;
+            count[model[i].seed * S + model[j].seed]++;
+        }
+    struct series_point *p = &c->out->series[model->cell / c->x.n].point[model->cell % c->x.n];
+    double each[SERIES_VALUES];
+    int64_t n_each = 0;
+    for (int64_t s = 0; s < S; s++)
+        for (int64_t t = s; t < S; t++) {
+            double sum = score[s * S + t] + score[t * S + s];
+            double pairs = count[s * S + t] + count[t * S + s];
+            double mean = pairs > 0 ? sum / pairs : NAN;
+            score[s * S + t] = score[t * S + s] = mean;
+            if (pairs > 0 && n_each++ < SERIES_VALUES) each[n_each - 1] = mean;
+        }
+    p->value = statistics_bootstrap_pairs(S, score, c->query->level, 0);
+    for (int64_t s = 0; s < S; s++) { /* each seed's mean score with the others */
+        double sum = 0, pairs = 0;
+        for (int64_t t = 0; t < S; t++)
+            if (!isnan(score[s * S + t])) sum += score[s * S + t], pairs++;
+        count[s] = pairs > 0 ? sum / pairs : NAN;
+    }
+    int64_t kept = 0;
+    for (int64_t s = 0; s < S; s++)
+        if (!isnan(count[s])) count[kept++] = count[s];
+    p->sd = statistics_sd(kept, count);
+    if (p->value.n >= SERIES_FEW) return;
+    p->n_each = (int)n_each;
+    memcpy(p->each, each, (size_t)n_each * sizeof *each);
+}
+
+static enum err_code collect_pairs(struct collector *c, const struct results_alignment *a,
+                                   struct err *e)
+{
+    int64_t n = 0;
+    struct model *model = sorted_models(c, a, &n);
+    double *score = arena_array(&c->scratch, (size_t)(c->n_seeds * c->n_seeds), sizeof *score);
+    double *count = arena_array(&c->scratch, (size_t)(c->n_seeds * c->n_seeds), sizeof *count);
+    if (!model || !score || !count) return nomem(e);
+    for (int64_t h = 0; h < c->hue.n; h++)
+        for (int64_t i = 0; i < c->x.n; i++)
+            c->out->series[h].point[i].value = statistics_bootstrap_pairs(0, NULL, 95, 0);
+    for (int64_t first = 0, end; first < n; first = end) {
+        for (end = first; end < n && model[end].cell == model[first].cell;) end++;
+        finish_cell(c, a, model + first, end - first, score, count);
+    }
+    return ERR_OK;
+}
+
+static enum err_code collect(struct collector *c, struct err *e)
+{
+    const struct results_metric *m = results_metric(c->r, c->query->y);
+    const struct results_alignment *a = results_alignment(c->r, c->query->y);
+    if (!m && !a) return unknown_quantity(c->r, c->query->y, e);
+    c->out->of_pairs = !m;
+    TRY(choose_trials(c, e));
+    TRY(find_levels(c, c->query->x, &c->x, e));
+    TRY(find_levels(c, c->query->hue, &c->hue, e));
+    TRY(make_points(c, e));
+    count_states(c);
+    return m ? collect_metric(c, m, e) : collect_pairs(c, a, e);
+}
+
+enum err_code series_collect(const struct results *r, const struct series_query *q,
+                             struct series_set *out, struct err *e)
+{
+    *out = (struct series_set){0};
+    struct collector c = {.r = r, .query = q, .out = out};
+    enum err_code rc = collect(&c, e);
+    arena_clear(&c.scratch);
+    return rc;
+}
+
+void series_clear(struct series_set *s)
+{
+    arena_clear(&s->arena);
+    *s = (struct series_set){0};
+}

@@ -1,0 +1,564 @@
+/* sweep.c - a sweep file from its tree: the top level, the settings of a configuration, run.
+ *
+ * Owns the rows of the scalar settings outside data, model and optim. To add one: a member of
+ * struct sweep (or of its parts) and a row here; reading, ranges, help and schema follow from
+ * the row. Blocks with lists have readers of their own: sweep_axes.c, sweep_record.c,
+ * sweep_report.c. Wrong things are collected as problems of the file, all in one pass. */
+#include "coord/sweep.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "coord/report.h"
+#include "coord/sweep_reader.h"
+#include "linalg/alignment.h"
+#include "worker/data.h"
+
+static const struct row methods[] = {
+    {"grid", "every combination of the values of all axes", NULL},
+};
+const struct table sweep_methods = TABLE("sweep method", methods);
+
+static const struct row run_orders[] = {
+    {"longest_first", "the trial of most FLOPs first, so that all workers end together", NULL},
+    {"file", "in the order of the axes in the file", NULL},
+};
+const struct table sweep_run_orders = TABLE("run order", run_orders);
+
+static const struct row dtypes[] = {
+    {"float32", "32-bit IEEE numbers", NULL},
+};
+static const struct table dtype_table = TABLE("number type", dtypes);
+
+static const struct row diverged_metrics[] = {
+    {"train_loss", "loss of a training batch, looked at in every step", NULL},
+};
+static const struct table diverged_metric_table = TABLE("divergence metric", diverged_metrics);
+
+#define AT(member) .offset = offsetof(struct sweep, member)
+
+static const struct field settings[] = {
+    {{"version", "version of the format of this file", NULL},
+     FIELD_INT,
+     AT(version),
+     .fallback = "1",
+     .min = 1,
+     .max = 1},
+    {{"name", "of the sweep: letters, digits, '-', '_', '.'", NULL},
+     FIELD_TEXT,
+     AT(name),
+     .size = TASK_NAME,
+     .flags = FIELD_REQUIRED},
+    {{"experiment", "what a trial is", NULL},
+     FIELD_NAME,
+     AT(experiment_row),
+     .fallback = "train",
+     .names = &experiments},
+    {{"seed", "root of every random stream", NULL},
+     FIELD_INT,
+     AT(root),
+     .fallback = "0",
+     .max = 9e18},
+    {{"sweep.method", "how values of axes are combined", NULL},
+     FIELD_NAME,
+     AT(method),
+     .fallback = "grid",
+     .names = &sweep_methods},
+    {{"sweep.seeds", "trials of each configuration, of seeds 0, 1, 2, ...", NULL},
+     FIELD_INT,
+     AT(seeds),
+     .fallback = "1",
+     .min = 1,
+     .max = 1e7},
+    {{"record.representations.dtype", "number type of stored representations", NULL},
+     FIELD_NAME,
+     AT(dtype),
+     .fallback = "float32",
+     .names = &dtype_table},
+    {{"record.representations.probe.split", "where the probes are taken from", NULL},
+     FIELD_NAME,
+     AT(record.probe_split),
+     .fallback = "test",
+     .names = &splits},
+    {{"record.representations.probe.n", "number of probes", NULL},
+     FIELD_INT,
+     AT(record.probe_n),
+     .fallback = "1024",
+     .min = 1,
+     .max = 1e7},
+    {{"stop.diverged.metric", "what is looked at", NULL},
+     FIELD_NAME,
+     AT(diverged_metric),
+     .fallback = "train_loss",
+     .names = &diverged_metric_table},
+    {{"stop.diverged.above", "a larger value is divergence; NaN and Inf always are", NULL},
+     FIELD_FLOAT,
+     AT(record.diverged_above),
+     .fallback = "1e300",
+     .max = INFINITY,
+     .flags = FIELD_OPEN_MIN},
+    {{"run.order", "which trials are handed out first", NULL},
+     FIELD_NAME,
+     AT(run.order),
+     .fallback = "longest_first",
+     .names = &sweep_run_orders},
+    {{"run.fail_fast", "stop at the first failed trial", NULL},
+     FIELD_BOOL,
+     AT(run.fail_fast),
+     .fallback = "false"},
+    {{"analysis.alignment.normalize", "what is done to representations first", NULL},
+     FIELD_NAME,
+     AT(analysis.normalize),
+     .fallback = "none",
+     .names = &alignment_normalizations},
+    {{"analysis.alignment.clip",
+      "quantile of their magnitude to which entries are clamped; 1: not at all",
+      "arXiv 2405.07987, released code"},
+     FIELD_FLOAT,
+     AT(analysis.clip),
+     .fallback = "1",
+     .max = 1,
+     .flags = FIELD_OPEN_MIN},
+    {{"analysis.alignment.epsilon", "added to the normaliser of CKA (released code: 1e-6)",
+      "arXiv 2405.07987"},
+     FIELD_FLOAT,
+     AT(analysis.epsilon),
+     .fallback = "0",
+     .max = 1},
+    {{"report.venue", "whose page width figures are made for", NULL},
+     FIELD_NAME,
+     AT(report.venue),
+     .fallback = "icml",
+     .names = &report_venues},
+    {{"report.question", "what the sweep asks: a sentence on top of the report", NULL},
+     FIELD_TEXT,
+     AT(report.question),
+     .size = TASK_PATH,
+     .fallback = ""},
+};
+const struct table sweep_settings = TABLE("setting", settings);
+
+/* Blocks of the top level beside the sections of settings (data, model, optim). */
+static const char top_keys[] =
+    "version name experiment seed sweep record stop run analysis report";
+
+/* ---- helpers of all parts ---- */
+
+static bool listed(const char *list, const char *word)
+{
+    size_t length = strlen(word);
+    if (length == 0) return false;
+    for (const char *at = list; (at = strstr(at, word)); at += length)
+        if ((at == list || at[-1] == ' ') && (at[length] == ' ' || !at[length])) return true;
+    return false;
+}
+
+/* The word of a space-separated list nearest to wanted, copied to out, or NULL. */
+static const char *nearest_of(const char *list, const char *wanted, char out[TASK_NAME])
+{
+    struct text_nearest near = text_nearest_init(wanted);
+    char word[TASK_NAME];
+    const char *found = NULL;
+    for (const char *at = list; *at; at += strspn(at, " ")) {
+        size_t length = strcspn(at, " ");
+        snprintf(word, sizeof word, "%.*s", (int)length, at);
+        near.found = NULL;
+        text_nearest_try(&near, word);
+        if (near.found) found = strcpy(out, word);
+        at += length;
+    }
+    return found;
+}
+
+void sweep_known_keys(struct sweep_reader *r, const struct yaml_node *map, const char *where,
+                      const char *known)
+{
+    for (int i = 0; map && map->kind == YAML_MAP && i < map->count; i++) {
+        if (listed(known, map->key[i])) continue;
+        char near[TASK_NAME], hint[512];
+        if (nearest_of(known, map->key[i], near))
+            snprintf(hint, sizeof hint, "did you mean '%s'?", near);
+        else
+            snprintf(hint, sizeof hint, "known: %s", known);
+        yaml_problem(r->file, map->key_mark[i], hint, "unknown key '%s' in %s", map->key[i],
+                     where);
+    }
+}
+
+const struct yaml_node *sweep_child(struct sweep_reader *r, const struct yaml_node *map,
+                                    const char *where, const char *key, enum yaml_kind kind)
+{
+    static const char *const kinds[] = {"a single value", "a list", "a map"};
+    const struct yaml_node *child = map ? yaml_get(map, key) : NULL;
+    if (!child || child->kind == kind) return child;
+    yaml_problem(r->file, child->mark, NULL, "%s%s%s: expected %s, got %s", where,
+                 *where ? "." : "", key, kinds[kind], kinds[child->kind]);
+    return NULL;
+}
+
+int sweep_names(struct sweep_reader *r, const struct yaml_node *list, const char *where,
+                char (*name)[TASK_NAME], int max)
+{
+    int n = 0;
+    for (int i = 0; list && i < list->count; i++) {
+        const struct yaml_node *at = list->child[i];
+        bool again = false;
+        if (at->kind != YAML_SCALAR || !*at->text || strlen(at->text) >= TASK_NAME) {
+            yaml_problem(r->file, at->mark, NULL, "%s: expected a name", where);
+            continue;
+        }
+        for (int k = 0; k < n; k++) again = again || strcmp(name[k], at->text) == 0;
+        if (again)
+            yaml_problem(r->file, at->mark, NULL, "%s: '%s' is there twice", where, at->text);
+        else if (n == max)
+            yaml_problem(r->file, at->mark, NULL, "%s: at most %d", where, max);
+        else
+            strcpy(name[n++], at->text);
+    }
+    return n;
+}
+
+/* ---- conditions ---- */
+
+struct scope {
+    const struct table *fields;
+    bool (*extra)(void *self, const char *key);
+    void *self;
+    const char *near; /* value meant by the last one refused, or NULL */
+};
+
+static bool scope_knows(void *self, const char *key)
+{
+    const struct scope *scope = self;
+    return field_find(scope->fields, key, NULL) ||
+           (scope->extra && scope->extra(scope->self, key));
+}
+
+static const char *scope_nearest(void *self, const char *key)
+{
+    const struct scope *scope = self;
+    return table_nearest(scope->fields, key);
+}
+
+static bool scope_allows(void *self, const char *key, const char *text)
+{
+    struct scope *scope = self;
+    const struct field *f = field_find(scope->fields, key, NULL);
+    if (!f || f->type == FIELD_TEXT) return true;
+    if (f->type == FIELD_BOOL) return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+    if (f->type != FIELD_NAME) return f->word && strcmp(f->word, text) == 0;
+    if (table_find(f->names, text) >= 0) return true;
+    scope->near = table_nearest(f->names, text);
+    return false;
+}
+
+struct expr *sweep_condition(struct sweep_reader *r, const struct yaml_node *node,
+                             bool (*extra)(void *self, const char *key), void *self)
+{
+    if (node->kind != YAML_SCALAR) {
+        yaml_problem(r->file, node->mark, "write it as text: model.width >= 64",
+                     "expected a condition");
+        return NULL;
+    }
+    struct scope inner = {.fields = r->fields, .extra = extra, .self = self};
+    struct expr_scope scope = {
+        .knows = scope_knows, .allows = scope_allows, .nearest = scope_nearest, .self = &inner};
+    struct expr *x = NULL;
+    struct err e;
+    int column = 0;
+    if (expr_parse(&r->sweep->arena, node->text, &scope, &x, &column, &e) == ERR_OK) return x;
+    struct yaml_mark mark = {node->mark.line, node->mark.column + column + node->quoted, 1};
+    char hint[TASK_NAME + 32];
+    if (inner.near) snprintf(hint, sizeof hint, "did you mean '%s'?", inner.near);
+    yaml_problem(r->file, mark, inner.near ? hint : NULL, "%s", e.text);
+    return NULL;
+}
+
+struct expr_value sweep_lookup(void *self, const char *key)
+{
+    const struct sweep_values *values = self;
+    const struct field *f = field_find(values->fields, key, NULL);
+    INVARIANT(f);
+    const char *at = (const char *)values->config + f->offset;
+    if (f->type == FIELD_TEXT) return (struct expr_value){.is_text = true, .text = at};
+    if (f->type == FIELD_NAME)
+        return (struct expr_value){.is_text = true,
+                                   .text = table_row(f->names, *(const int *)at)->name};
+    if (f->type == FIELD_INT && f->word && *(const int64_t *)at == f->word_value)
+        return (struct expr_value){.is_text = true, .text = f->word};
+    return (struct expr_value){.number = field_number(f, values->config)};
+}
+
+/* ---- the top level ---- */
+
+/* "data" of "data.dim" into out; false for a key without a section. */
+static bool section_of(const char *key, char out[TASK_NAME])
+{
+    const char *dot = strchr(key, '.');
+    if (!dot) return false;
+    snprintf(out, TASK_NAME, "%.*s", (int)(dot - key), key);
+    return true;
+}
+
+/* Sections of the experiment's settings in their order, space-separated. */
+static void sections(const struct table *fields, char *out, size_t size)
+{
+    *out = '\0';
+    for (int i = 0; i < fields->count; i++) {
+        char section[TASK_NAME];
+        if (!section_of(table_row(fields, i)->name, section) || listed(out, section)) continue;
+        size_t used = strlen(out);
+        snprintf(out + used, size - used, "%s%s", used ? " " : "", section);
+    }
+}
+
+/* Unknown keys of the top level. A setting that belongs into a section is told where. */
+static void check_top(struct sweep_reader *r, const char *section_list)
+{
+    const struct yaml_node *root = r->file->root;
+    char known[512];
+    snprintf(known, sizeof known, "%s %s", top_keys, section_list);
+    for (int i = 0; i < root->count; i++) {
+        const char *key = root->key[i], *home = NULL;
+        if (listed(known, key)) continue;
+        char near[TASK_NAME], hint[600];
+        for (int k = 0; k < r->fields->count && !home; k++) {
+            const char *name = table_row(r->fields, k)->name, *dot = strchr(name, '.');
+            if (strcmp(name, key) == 0 || (dot && strcmp(dot + 1, key) == 0)) home = name;
+        }
+        if (listed("axes zip when exclude seeds method", key))
+            snprintf(hint, sizeof hint, "it belongs into the block sweep");
+        else if (home)
+            snprintf(hint, sizeof hint, "did you mean %s? it belongs into the block %.*s", home,
+                     (int)strcspn(home, "."), home);
+        else if (nearest_of(known, key, near))
+            snprintf(hint, sizeof hint, "did you mean '%s'?", near);
+        else
+            snprintf(hint, sizeof hint, "known: %s", known);
+        yaml_problem(r->file, root->key_mark[i], hint, "unknown key '%s'", key);
+    }
+}
+
+static void read_settings(struct sweep_reader *r, const char *section_list)
+{
+    struct sweep *s = r->sweep;
+    field_defaults(r->fields, &s->base);
+    for (const char *at = section_list; *at; at += strspn(at, " ")) {
+        char section[TASK_NAME];
+        size_t length = strcspn(at, " ");
+        snprintf(section, sizeof section, "%.*s", (int)length, at);
+        at += length;
+        field_read_section(r->fields, section, "", r->file, yaml_get(r->file->root, section),
+                           &s->base, s->was_set);
+    }
+}
+
+/* Reads those of the map's keys that are in the list; the others are somebody else's. */
+static enum err_code read_scalars(struct sweep_reader *r, const char *section, const char *keys,
+                                  const struct yaml_node *map, struct err *e)
+{
+    struct yaml_node part = {.kind = YAML_MAP, .mark = map->mark};
+    size_t n = (size_t)map->count + 1;
+    part.child = arena_array(&r->sweep->arena, n, sizeof *part.child);
+    part.key = arena_array(&r->sweep->arena, n, sizeof *part.key);
+    part.key_mark = arena_array(&r->sweep->arena, n, sizeof *part.key_mark);
+    if (!part.child || !part.key || !part.key_mark) return ERR(e, ERR_NOMEM, "no memory");
+    for (int i = 0; i < map->count; i++) {
+        if (!listed(keys, map->key[i])) continue;
+        part.child[part.count] = map->child[i];
+        part.key[part.count] = map->key[i];
+        part.key_mark[part.count++] = map->key_mark[i];
+    }
+    field_read_section(&sweep_settings, section, "", r->file, &part, r->sweep, NULL);
+    return ERR_OK;
+}
+
+static void check_name(struct sweep_reader *r)
+{
+    const struct yaml_node *node = yaml_get(r->file->root, "name");
+    for (const char *at = r->sweep->name; node && *at; at++) {
+        if (isalnum((unsigned char)*at) || strchr("-_.", *at)) continue;
+        yaml_problem(r->file, node->mark, NULL,
+                     "name: only letters, digits, '-', '_' and '.', got '%s'", node->text);
+        return;
+    }
+}
+
+/* 5, or 5%. Kept as the number of trials, or as minus the percentage. */
+static void read_max_failures(struct sweep_reader *r, const struct yaml_node *run)
+{
+    r->sweep->run.max_failed = HUGE_VAL;
+    const struct yaml_node *node = sweep_child(r, run, "run", "max_failures", YAML_SCALAR);
+    if (!node) return;
+    char number[32];
+    size_t length = strlen(node->text);
+    bool percent = length && node->text[length - 1] == '%';
+    snprintf(number, sizeof number, "%.*s", (int)(length - percent), node->text);
+    struct yaml_node plain = {.kind = YAML_SCALAR, .mark = node->mark, .text = number};
+    double x;
+    bool good = length < sizeof number && yaml_number(&plain, &x) && x >= 0 &&
+                (percent ? x <= 100 : x == floor(x));
+    if (!good) {
+        yaml_problem(r->file, node->mark, "write 5 or 5%",
+                     "run.max_failures: expected a number of trials or a percentage, got '%s'",
+                     node->text);
+        return;
+    }
+    r->sweep->run.max_failed = percent && x > 0 ? -x : x;
+}
+
+static void read_run(struct sweep_reader *r)
+{
+    const struct yaml_node *run = sweep_child(r, r->file->root, "", "run", YAML_MAP);
+    if (run)
+        field_read_section(&sweep_settings, "run", "max_failures", r->file, run, r->sweep,
+                           NULL);
+    read_max_failures(r, run);
+}
+
+static enum err_code read_sweep_block(struct sweep_reader *r, struct err *e)
+{
+    static const char keys[] = "method axes zip when exclude seeds";
+    const struct yaml_node *block = sweep_child(r, r->file->root, "", "sweep", YAML_MAP);
+    for (int i = 0; block && i < block->count; i++) {
+        const char *key = block->key[i];
+        char near[TASK_NAME], hint[128] = "known: method, axes, zip, when, exclude, seeds";
+        if (listed(keys, key)) continue;
+        if (field_find(r->fields, key, NULL))
+            snprintf(hint, sizeof hint, "put it under sweep.axes");
+        else if (nearest_of(keys, key, near))
+            snprintf(hint, sizeof hint, "did you mean '%s'?", near);
+        yaml_problem(r->file, block->key_mark[i], hint, "unknown key '%s' in sweep", key);
+    }
+    if (block) TRY(read_scalars(r, "sweep", "method seeds", block, e));
+    return sweep_axes_read(r, block, e);
+}
+
+/* ---- what does not apply ---- */
+
+bool sweep_may_apply(const struct sweep *s, const struct field *f)
+{
+    const struct table *fields = &s->experiment->fields;
+    if (!f->only_key) return true;
+    const struct field *on = field_find(fields, f->only_key, NULL);
+    INVARIANT(on);
+    if (sweep_axis_of(s, on)) return true;
+    return field_applies(f, fields, &s->base) && sweep_may_apply(s, on);
+}
+
+/* A setting given although nothing looks at it is a mistake, not a comment. */
+static void check_applies(struct sweep_reader *r)
+{
+    const struct sweep *s = r->sweep;
+    for (int i = 0; i < r->fields->count; i++) {
+        const struct field *f = (const struct field *)table_row(r->fields, i);
+        const struct axis *axis = sweep_axis_of(s, f);
+        if ((!axis && !s->was_set[i]) || sweep_may_apply(s, f)) continue;
+        const struct field *on = field_find(r->fields, f->only_key, NULL);
+        struct yaml_mark mark = axis ? axis->mark : sweep_mark(s, f->row.name);
+        char section[TASK_NAME], value[TASK_PATH];
+        const struct yaml_node *map = NULL;
+        if (section_of(f->row.name, section)) map = yaml_get(r->file->root, section);
+        for (int k = 0; !axis && map && k < map->count; k++)
+            if (strcmp(map->key[k], f->row.name + strlen(section) + 1) == 0)
+                mark = map->key_mark[k];
+        yaml_problem(r->file, mark, NULL, "%s does not apply to %s %s", f->row.name,
+                     f->only_key, field_text(on, &s->base, value, sizeof value));
+    }
+}
+
+static struct yaml_mark mark_in(const struct yaml_node *map, const char *key,
+                                struct yaml_mark outer)
+{
+    for (int i = 0; map->kind == YAML_MAP && i < map->count; i++) {
+        size_t length = strlen(map->key[i]);
+        if (strncmp(map->key[i], key, length) != 0) continue;
+        if (key[length] == '\0') return map->child[i]->mark;
+        if (key[length] == '.')
+            return mark_in(map->child[i], key + length + 1, map->key_mark[i]);
+    }
+    return outer;
+}
+
+struct yaml_mark sweep_mark(const struct sweep *s, const char *key)
+{
+    const struct field *f =
+        s->experiment ? field_find(&s->experiment->fields, key, NULL) : NULL;
+    const struct axis *axis = f ? sweep_axis_of(s, f) : NULL;
+    if (axis) return axis->mark;
+    return mark_in(s->file->root, key, (struct yaml_mark){1, 1, 1});
+}
+
+/* ---- all of it ---- */
+
+static enum err_code read_all(struct sweep_reader *r, struct err *e)
+{
+    struct sweep *s = r->sweep;
+    const struct yaml_node *root = r->file->root;
+    if (root->kind != YAML_MAP) {
+        yaml_problem(r->file, root->mark, "shoal init writes an example",
+                     "a sweep file is a map: name, data, model, optim, sweep, ...");
+        return ERR_OK;
+    }
+    int before = r->file->n_problems;
+    field_defaults(&sweep_settings, s);
+    TRY(read_scalars(r, "", "version name experiment seed", root, e));
+    const struct yaml_node *experiment = yaml_get(root, "experiment");
+    if (experiment &&
+        (experiment->kind != YAML_SCALAR || table_find(&experiments, experiment->text) < 0))
+        return ERR_OK; /* nothing else can be judged */
+    s->experiment = (const struct experiment *)table_row(&experiments, s->experiment_row);
+    r->fields = &s->experiment->fields;
+    s->was_set = arena_array(&s->arena, (size_t)r->fields->count, sizeof *s->was_set);
+    if (!s->was_set) return ERR(e, ERR_NOMEM, "no memory for the settings");
+    char section_list[256];
+    sections(r->fields, section_list, sizeof section_list);
+    check_top(r, section_list);
+    check_name(r);
+    read_settings(r, section_list);
+    TRY(read_sweep_block(r, e));
+    sweep_record_read(r, sweep_child(r, root, "", "record", YAML_MAP));
+    sweep_stop_read(r, sweep_child(r, root, "", "stop", YAML_MAP));
+    read_run(r);
+    sweep_analysis_read(r, sweep_child(r, root, "", "analysis", YAML_MAP));
+    sweep_report_read(r, sweep_child(r, root, "", "report", YAML_MAP));
+    sweep_set_check(s);
+    if (r->file->n_problems == before) check_applies(r);
+    return ERR_OK;
+}
+
+enum err_code sweep_read(struct yaml_file *file, const char *const *set, int n_set,
+                         struct sweep **out, struct err *e)
+{
+    struct sweep *s = calloc(1, sizeof *s);
+    *out = s;
+    if (!s) {
+        yaml_destroy(file);
+        return ERR(e, ERR_NOMEM, "no memory for a sweep");
+    }
+    s->file = file;
+    struct sweep_reader reader = {.sweep = s, .file = file};
+    if (file->root) {
+        s->set = arena_array(&s->arena, (size_t)n_set + 1, sizeof *s->set);
+        for (; s->set && s->n_set < n_set; s->n_set++)
+            s->set[s->n_set] = arena_text(&s->arena, set[s->n_set]);
+        TRY(sweep_set_apply(file, set, n_set, e));
+        TRY(read_all(&reader, e));
+        sweep_set_explain(s);
+    }
+    if (file->n_problems == 0) return ERR_OK;
+    return ERR(e, ERR_CONFIG, "%s: %d error%s", file->name, file->n_problems,
+               file->n_problems == 1 ? "" : "s");
+}
+
+void sweep_destroy(struct sweep *s)
+{
+    if (!s) return;
+    yaml_destroy(s->file);
+    arena_clear(&s->arena);
+    free(s);
+}

@@ -1,0 +1,48 @@
+/* sweep_reader.h - what the parts of the sweep reader share. Private to coord/sweep*.c. */
+#ifndef SHOAL_COORD_SWEEP_READER_H
+#define SHOAL_COORD_SWEEP_READER_H
+
+#include "coord/sweep.h"
+
+struct sweep_reader {
+    struct sweep *sweep;
+    struct yaml_file *file;     /* takes the problems */
+    const struct table *fields; /* of the experiment */
+};
+
+/* Applies --set overrides to the tree of the file. Local.
+ * errors   ERR_USAGE: not KEY=VALUE, or a value that is not YAML; ERR_NOMEM */
+enum err_code sweep_set_apply(struct yaml_file *file, const char *const *set, int n_set,
+                              struct err *e);
+/* Overrides of what varies are problems. */
+void sweep_set_check(struct sweep *s);
+
+/* The blocks of the file. node is NULL where the file has none. What is wrong becomes a problem
+ * of the file; only ERR_NOMEM is returned. Local. */
+enum err_code sweep_axes_read(struct sweep_reader *r, const struct yaml_node *node,
+                              struct err *e);
+void sweep_record_read(struct sweep_reader *r, const struct yaml_node *node);
+void sweep_stop_read(struct sweep_reader *r, const struct yaml_node *node);
+void sweep_analysis_read(struct sweep_reader *r, const struct yaml_node *node);
+void sweep_report_read(struct sweep_reader *r, const struct yaml_node *node);
+
+/* Complains about every key of map that is not in the space-separated list. */
+void sweep_known_keys(struct sweep_reader *r, const struct yaml_node *map, const char *where,
+                      const char *known);
+
+/* The child `key` of map if it is of that kind; NULL if there is none or, with a problem, if it
+ * is of another. map may be NULL. */
+const struct yaml_node *sweep_child(struct sweep_reader *r, const struct yaml_node *map,
+                                    const char *where, const char *key, enum yaml_kind kind);
+
+/* Reads the list of names at node into name[max][TASK_NAME]; doubles, non-names and more than
+ * max are problems. Returns how many. */
+int sweep_names(struct sweep_reader *r, const struct yaml_node *list, const char *where,
+                char (*name)[TASK_NAME], int max);
+
+/* Parses the condition that node holds, over the settings of the experiment and, where given,
+ * the names in extra. NULL after a problem. */
+struct expr *sweep_condition(struct sweep_reader *r, const struct yaml_node *node,
+                             bool (*extra)(void *self, const char *key), void *self);
+
+#endif

@@ -1,0 +1,254 @@
+/* sweep_report.c - the blocks `analysis:` and `report:`: what is computed and shown when the
+ * trials are done. Names are checked against what the sweep records, so that a slip is found
+ * before the machine time is spent and not after.
+ *
+ * To add an option of a figure: a member of struct figure_spec and a row. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "coord/report.h"
+#include "coord/sweep_reader.h"
+#include "linalg/alignment.h"
+
+#define AT(member) .offset = offsetof(struct figure_spec, member), .size = TASK_NAME
+static const struct field figure_rows[] = {
+    {{"figure.type", "kind of figure", NULL},
+     FIELD_NAME,
+     AT(type),
+     .names = &figure_types,
+     .flags = FIELD_REQUIRED},
+    {{"figure.y", "metric or measure of alignment on the y axis", NULL},
+     FIELD_TEXT,
+     AT(y),
+     .fallback = ""},
+    {{"figure.x", "setting on the x axis", NULL}, FIELD_TEXT, AT(x), .fallback = ""},
+    {{"figure.hue", "setting that tells the lines apart", NULL},
+     FIELD_TEXT,
+     AT(hue),
+     .fallback = ""},
+    {{"figure.value", "measure of alignment shown by a matrix", NULL},
+     FIELD_TEXT,
+     AT(value),
+     .fallback = ""},
+    {{"figure.log", "logarithmic axes: x, y or xy", NULL},
+     FIELD_TEXT,
+     .offset = offsetof(struct figure_spec, log),
+     .size = sizeof(((struct figure_spec *)0)->log),
+     .fallback = ""},
+    {{"figure.ci", "confidence of the interval drawn", NULL},
+     FIELD_FLOAT,
+     AT(ci),
+     .fallback = "95",
+     .max = 100,
+     .unit = "%",
+     .flags = FIELD_OPEN_MIN | FIELD_OPEN_MAX},
+    {{"figure.filter", "only trials for which this condition holds", NULL},
+     FIELD_TEXT,
+     .offset = offsetof(struct figure_spec, filter),
+     .size = TASK_PATH,
+     .fallback = ""},
+};
+const struct table sweep_figure_settings = TABLE("figure setting", figure_rows);
+#undef AT
+
+#define AT(member) .offset = offsetof(struct table_spec, member), .size = TASK_NAME
+static const struct field table_rows[] = {
+    {{"table.rows", "setting down the table", NULL},
+     FIELD_TEXT,
+     AT(rows),
+     .flags = FIELD_REQUIRED},
+    {{"table.cols", "setting across the table", NULL}, FIELD_TEXT, AT(cols), .fallback = ""},
+    {{"table.value", "metric in the cells", NULL},
+     FIELD_TEXT,
+     AT(value),
+     .flags = FIELD_REQUIRED},
+    {{"table.show", "what a cell says", NULL},
+     FIELD_NAME,
+     AT(show),
+     .fallback = "mean_ci",
+     .names = &table_shows},
+    {{"table.filter", "only trials for which this condition holds", NULL},
+     FIELD_TEXT,
+     .offset = offsetof(struct table_spec, filter),
+     .size = TASK_PATH,
+     .fallback = ""},
+};
+const struct table sweep_table_settings = TABLE("table setting", table_rows);
+#undef AT
+
+/* ---- analysis ---- */
+
+static void read_measures(struct sweep_reader *r, const struct yaml_node *list)
+{
+    struct analysis_spec *out = &r->sweep->analysis;
+    static const char where[] = "analysis.alignment.measures";
+    out->n_measures = sweep_names(r, list, where, out->measure, SWEEP_MAX_MEASURES);
+    for (int i = 0; list && i < list->count; i++) {
+        const struct yaml_node *at = list->child[i];
+        const struct alignment_measure *measure;
+        struct alignment_options options = {0};
+        struct err e;
+        if (at->kind == YAML_SCALAR && alignment_parse(at->text, &measure, &options, &e))
+            yaml_problem(r->file, at->mark, NULL, "%s: %s", where, e.text);
+    }
+    if (list && list->count && r->sweep->record.n_layers == 0)
+        yaml_problem(r->file, list->mark,
+                     "add record: {representations: {layers: [hidden.last]}}",
+                     "alignment needs representations, and none are recorded");
+}
+
+void sweep_analysis_read(struct sweep_reader *r, const struct yaml_node *node)
+{
+    static const char where[] = "analysis.alignment";
+    sweep_known_keys(r, node, "analysis", "alignment");
+    const struct yaml_node *block = sweep_child(r, node, "analysis", "alignment", YAML_MAP);
+    if (!block) return;
+    field_read_section(&sweep_settings, where, "measures", r->file, block, r->sweep, NULL);
+    read_measures(r, sweep_child(r, block, where, "measures", YAML_LIST));
+}
+
+/* ---- names in figures and tables ---- */
+
+enum wanted { WANT_SETTING, WANT_METRIC, WANT_MEASURE, WANT_METRIC_OR_MEASURE };
+
+static bool is_metric(const struct sweep *s, const char *name)
+{
+    for (int i = 0; i < s->record.n_metrics; i++)
+        if (strcmp(s->record.metric[i], name) == 0) return true;
+    return false;
+}
+
+static bool is_measure(const struct sweep *s, const char *name)
+{
+    for (int i = 0; i < s->analysis.n_measures; i++)
+        if (strcmp(s->analysis.measure[i], name) == 0) return true;
+    return false;
+}
+
+static const char *nearest(const struct sweep *s, enum wanted wanted, const char *name)
+{
+    struct text_nearest near = text_nearest_init(name);
+    if (wanted == WANT_SETTING)
+        for (int i = 0; i < s->experiment->fields.count; i++)
+            text_nearest_try(&near, table_row(&s->experiment->fields, i)->name);
+    if (wanted == WANT_METRIC || wanted == WANT_METRIC_OR_MEASURE)
+        for (int i = 0; i < s->record.n_metrics; i++)
+            text_nearest_try(&near, s->record.metric[i]);
+    if (wanted == WANT_MEASURE || wanted == WANT_METRIC_OR_MEASURE)
+        for (int i = 0; i < s->analysis.n_measures; i++)
+            text_nearest_try(&near, s->analysis.measure[i]);
+    return near.found;
+}
+
+/* The value at `at` must name such a thing. */
+static void check_name(struct sweep_reader *r, const struct yaml_node *at, enum wanted wanted)
+{
+    static const char *const kinds[] = {
+        "a setting of the experiment", "a metric that is recorded",
+        "a measure of analysis.alignment", "a metric that is recorded or a measure"};
+    const struct sweep *s = r->sweep;
+    if (!at || at->kind != YAML_SCALAR) return;
+    bool good = wanted == WANT_SETTING
+                    ? field_find(&s->experiment->fields, at->text, NULL) != NULL
+                    : (wanted != WANT_MEASURE && is_metric(s, at->text)) ||
+                          (wanted != WANT_METRIC && is_measure(s, at->text));
+    if (good) return;
+    char hint[128];
+    const char *near = nearest(s, wanted, at->text);
+    if (near) snprintf(hint, sizeof hint, "did you mean '%s'?", near);
+    yaml_problem(r->file, at->mark, near ? hint : NULL, "'%s' is not %s", at->text,
+                 kinds[wanted]);
+}
+
+/* A filter may speak of metrics, and of how a trial ended. */
+static bool filter_knows(void *self, const char *key)
+{
+    return is_metric(self, key) || strcmp(key, "seed") == 0 || strcmp(key, "state") == 0;
+}
+
+static void check_filter(struct sweep_reader *r, const struct yaml_node *map)
+{
+    const struct yaml_node *filter = yaml_get(map, "filter");
+    if (filter && filter->kind == YAML_SCALAR)
+        sweep_condition(r, filter, filter_knows, r->sweep);
+}
+
+static void need_keys(struct sweep_reader *r, const struct yaml_node *map, const char *where,
+                      const char *const *key)
+{
+    for (; *key; key++)
+        if (!yaml_get(map, *key))
+            yaml_problem(r->file, map->mark, NULL, "%s: %s is missing", where, *key);
+}
+
+/* ---- figures ---- */
+
+static void read_figure(struct sweep_reader *r, const struct yaml_node *map)
+{
+    struct sweep *s = r->sweep;
+    struct figure_spec *f = &s->report.figure[s->report.n_figures];
+    field_defaults(&sweep_figure_settings, f);
+    field_read_section(&sweep_figure_settings, "figure", "order", r->file, map, f, NULL);
+    if (f->log[0] && strcmp(f->log, "x") && strcmp(f->log, "y") && strcmp(f->log, "xy"))
+        yaml_problem(r->file, yaml_get(map, "log")->mark, "write x, y or xy",
+                     "log: unknown axes '%s'", f->log);
+    const struct yaml_node *order = sweep_child(r, map, "report.figures", "order", YAML_LIST);
+    f->n_order = sweep_names(r, order, "report.figures.order", f->order, SWEEP_MAX_ORDER);
+    for (int i = 0; order && i < order->count; i++)
+        check_name(r, order->child[i], WANT_SETTING);
+    check_name(r, yaml_get(map, "y"), WANT_METRIC_OR_MEASURE);
+    check_name(r, yaml_get(map, "x"), WANT_SETTING);
+    check_name(r, yaml_get(map, "hue"), WANT_SETTING);
+    check_name(r, yaml_get(map, "value"), WANT_MEASURE);
+    check_filter(r, map);
+    const struct yaml_node *type = yaml_get(map, "type");
+    if (type && type->kind == YAML_SCALAR && strcmp(type->text, "line") == 0)
+        need_keys(r, map, "line", (const char *const[]){"y", "x", NULL});
+    if (type && type->kind == YAML_SCALAR && strcmp(type->text, "matrix") == 0)
+        need_keys(r, map, "matrix", (const char *const[]){"value", NULL});
+    s->report.n_figures++;
+}
+
+static void read_table(struct sweep_reader *r, const struct yaml_node *map)
+{
+    struct sweep *s = r->sweep;
+    struct table_spec *t = &s->report.table[s->report.n_tables];
+    field_defaults(&sweep_table_settings, t);
+    field_read_section(&sweep_table_settings, "table", "best", r->file, map, t, NULL);
+    check_name(r, yaml_get(map, "rows"), WANT_SETTING);
+    check_name(r, yaml_get(map, "cols"), WANT_SETTING);
+    check_name(r, yaml_get(map, "value"), WANT_METRIC);
+    check_filter(r, map);
+    const struct yaml_node *best = sweep_child(r, map, "report.tables", "best", YAML_SCALAR);
+    t->bold = best && strcmp(best->text, "bold") == 0;
+    if (best && !t->bold && strcmp(best->text, "none") != 0)
+        yaml_problem(r->file, best->mark, "write bold or none",
+                     "report.tables.best: unknown '%s'", best->text);
+    s->report.n_tables++;
+}
+
+static void each_map(struct sweep_reader *r, const struct yaml_node *list, const char *where,
+                     int max, void (*read)(struct sweep_reader *r, const struct yaml_node *map))
+{
+    for (int i = 0; list && i < list->count; i++) {
+        const struct yaml_node *at = list->child[i];
+        if (at->kind != YAML_MAP)
+            yaml_problem(r->file, at->mark, NULL, "%s: expected a map", where);
+        else if (i >= max)
+            yaml_problem(r->file, at->mark, NULL, "%s: at most %d", where, max);
+        else
+            read(r, at);
+    }
+}
+
+void sweep_report_read(struct sweep_reader *r, const struct yaml_node *node)
+{
+    if (!node) return;
+    field_read_section(&sweep_settings, "report", "figures tables", r->file, node, r->sweep,
+                       NULL);
+    each_map(r, sweep_child(r, node, "report", "figures", YAML_LIST), "report.figures",
+             SWEEP_MAX_FIGURES, read_figure);
+    each_map(r, sweep_child(r, node, "report", "tables", YAML_LIST), "report.tables",
+             SWEEP_MAX_TABLES, read_table);
+}

@@ -1,0 +1,237 @@
+/* sweep_resolved.c - a sweep as YAML with every default written out. What it writes is a sweep
+ * file again, and plans the same trials: it stands in the provenance of a store. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "coord/sweep.h"
+
+static void add_quoted(struct text *out, const char *text)
+{
+    text_add(out, "\"");
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            text_add(out, "\\%c", *text);
+        else if (*text == '\n')
+            text_add(out, "\\n");
+        else
+            text_add_bytes(out, text, 1);
+    }
+    text_add(out, "\"");
+}
+
+static void add_value(struct text *out, const struct field *f, const void *values)
+{
+    char value[TASK_PATH];
+    field_text(f, values, value, sizeof value);
+    if (f->type == FIELD_TEXT)
+        add_quoted(out, value);
+    else
+        text_add(out, "%s", value);
+}
+
+/* The scalars directly in a section, each on a line of its own. */
+static void add_scalars(struct text *out, const struct table *fields, const char *section,
+                        const char *indent, const void *values)
+{
+    size_t length = strlen(section);
+    for (int i = 0; i < fields->count; i++) {
+        const struct field *f = (const struct field *)table_row(fields, i);
+        const char *key = f->row.name;
+        if (length) {
+            if (strncmp(key, section, length) != 0 || key[length] != '.') continue;
+            key += length + 1;
+        }
+        if (strchr(key, '.')) continue;
+        text_add(out, "%s%s: ", indent, key);
+        add_value(out, f, values);
+        text_add(out, "\n");
+    }
+}
+
+/* data, model, optim: what can matter. */
+static void add_settings(struct text *out, const struct sweep *s)
+{
+    const struct table *fields = &s->experiment->fields;
+    char section[TASK_NAME] = "";
+    for (int i = 0; i < fields->count; i++) {
+        const struct field *f = (const struct field *)table_row(fields, i);
+        size_t length = strcspn(f->row.name, ".");
+        if (!sweep_may_apply(s, f)) continue;
+        if (strlen(section) != length || strncmp(section, f->row.name, length) != 0) {
+            snprintf(section, sizeof section, "%.*s", (int)length, f->row.name);
+            text_add(out, "%s:\n", section);
+        }
+        text_add(out, "  %s: ", f->row.name + length + 1);
+        add_value(out, f, &s->base);
+        text_add(out, "\n");
+    }
+}
+
+/* model.width: [8, 16] */
+static void add_axis_field(struct text *out, const struct axis *a, int k)
+{
+    struct config c;
+    memset(&c, 0, sizeof c);
+    text_add(out, "%s: [", a->field[k]->row.name);
+    for (int64_t i = 0; i < a->count; i++) {
+        sweep_axis_apply(a, i, &c);
+        if (i) text_add(out, ", ");
+        add_value(out, a->field[k], &c);
+    }
+    text_add(out, "]");
+}
+
+static void add_axes(struct text *out, const struct axis *axis, int n, const char *indent)
+{
+    for (int i = 0; i < n; i++) {
+        if (axis[i].n_fields != 1) continue;
+        text_add(out, "%s", indent);
+        add_axis_field(out, &axis[i], 0);
+        text_add(out, "\n");
+    }
+}
+
+static void add_zips(struct text *out, const struct sweep *s)
+{
+    bool any = false;
+    for (int i = 0; i < s->n_axes; i++) {
+        const struct axis *a = &s->axis[i];
+        if (a->n_fields == 1) continue;
+        if (!any) text_add(out, "  zip:\n");
+        any = true;
+        for (int k = 0; k < a->n_fields; k++) {
+            text_add(out, k ? "      " : "    - ");
+            add_axis_field(out, a, k);
+            text_add(out, "\n");
+        }
+    }
+}
+
+static void add_sweep(struct text *out, const struct sweep *s)
+{
+    text_add(out, "sweep:\n");
+    add_scalars(out, &sweep_settings, "sweep", "  ", s);
+    int single = 0;
+    for (int i = 0; i < s->n_axes; i++) single += s->axis[i].n_fields == 1;
+    if (single) text_add(out, "  axes:\n");
+    add_axes(out, s->axis, s->n_axes, "    ");
+    add_zips(out, s);
+    if (s->n_when) text_add(out, "  when:\n");
+    for (int i = 0; i < s->n_when; i++) {
+        text_add(out, "    - if: ");
+        add_quoted(out, s->when[i].text);
+        text_add(out, "\n      axes:%s\n", s->when[i].n_axes ? "" : " {}");
+        add_axes(out, s->when[i].axis, s->when[i].n_axes, "        ");
+    }
+    if (s->n_exclude) text_add(out, "  exclude:\n");
+    for (int i = 0; i < s->n_exclude; i++) {
+        text_add(out, "    - ");
+        add_quoted(out, s->exclude_text[i]);
+        text_add(out, "\n");
+    }
+}
+
+static void add_names(struct text *out, const char *key, const char (*name)[TASK_NAME], int n)
+{
+    text_add(out, "%s: [", key);
+    for (int i = 0; i < n; i++) {
+        if (i) text_add(out, ", ");
+        add_quoted(out, name[i]);
+    }
+    text_add(out, "]");
+}
+
+static void add_record(struct text *out, const struct sweep *s)
+{
+    const struct record *r = &s->record;
+    text_add(out, "record:\n");
+    add_names(out, "  metrics", r->metric, r->n_metrics);
+    text_add(out, "\n  every: {%s: ", table_row(&sweep_grids, (int)r->grid)->name);
+    if (r->grid == GRID_LAST)
+        text_add(out, "true}\n");
+    else
+        text_add(out, "%lld}\n", (long long)r->grid_count);
+    if (r->n_layers) {
+        text_add(out, "  representations:\n");
+        add_names(out, "    layers", r->layer, r->n_layers);
+        text_add(out, "\n    at: [");
+        for (int i = 0; i < r->n_slots; i++) {
+            if (i) text_add(out, ", ");
+            if (r->slot[i] == SLOT_INIT)
+                text_add(out, "init");
+            else if (r->slot[i] == SLOT_FINAL)
+                text_add(out, "final");
+            else
+                text_add(out, "%lld", (long long)r->slot[i]);
+        }
+        text_add(out, "]\n");
+        add_scalars(out, &sweep_settings, "record.representations", "    ", s);
+        text_add(out, "    probe:\n");
+        add_scalars(out, &sweep_settings, "record.representations.probe", "      ", s);
+    }
+    text_add(out, "stop:\n  diverged:\n");
+    add_scalars(out, &sweep_settings, "stop.diverged", "    ", s);
+}
+
+static void add_run(struct text *out, const struct sweep *s)
+{
+    char number[32];
+    text_add(out, "run:\n");
+    add_scalars(out, &sweep_settings, "run", "  ", s);
+    if (isfinite(s->run.max_failed))
+        text_add(out, "  max_failures: %s%s\n", text_double(fabs(s->run.max_failed), number),
+                 s->run.max_failed < 0 ? "%" : "");
+    text_add(out, "analysis:\n  alignment:\n");
+    add_names(out, "    measures", s->analysis.measure, s->analysis.n_measures);
+    text_add(out, "\n");
+    add_scalars(out, &sweep_settings, "analysis.alignment", "    ", s);
+}
+
+/* {type: line, y: "test_acc"}: what is not empty of one figure or table. */
+static void add_flow(struct text *out, const struct table *fields, const char *more,
+                     const void *values)
+{
+    const char *comma = "";
+    text_add(out, "    - {");
+    for (int i = 0; i < fields->count; i++) {
+        const struct field *f = (const struct field *)table_row(fields, i);
+        char value[TASK_PATH];
+        if (!*field_text(f, values, value, sizeof value)) continue;
+        text_add(out, "%s%s: ", comma, strchr(f->row.name, '.') + 1);
+        add_value(out, f, values);
+        comma = ", ";
+    }
+    text_add(out, "%s%s}\n", *more ? ", " : "", more);
+}
+
+static void add_report(struct text *out, const struct sweep *s)
+{
+    text_add(out, "report:\n");
+    add_scalars(out, &sweep_settings, "report", "  ", s);
+    if (s->report.n_figures) text_add(out, "  figures:\n");
+    for (int i = 0; i < s->report.n_figures; i++) {
+        const struct figure_spec *f = &s->report.figure[i];
+        struct text order = {0};
+        if (f->n_order) add_names(&order, "order", f->order, f->n_order);
+        add_flow(out, &sweep_figure_settings, order.at ? order.at : "", f);
+        text_clear(&order);
+    }
+    if (s->report.n_tables) text_add(out, "  tables:\n");
+    for (int i = 0; i < s->report.n_tables; i++)
+        add_flow(out, &sweep_table_settings,
+                 s->report.table[i].bold ? "best: bold" : "best: none", &s->report.table[i]);
+}
+
+char *sweep_resolved(const struct sweep *s)
+{
+    struct text out = {0};
+    add_scalars(&out, &sweep_settings, "", "", s);
+    add_settings(&out, s);
+    add_sweep(&out, s);
+    add_record(&out, s);
+    add_run(&out, s);
+    add_report(&out, s);
+    return out.at;
+}

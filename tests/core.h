@@ -1,0 +1,99 @@
+/* core.h - what tests of the training core share: a configuration, a network, golden files. */
+#ifndef SHOAL_TESTS_CORE_H
+#define SHOAL_TESTS_CORE_H
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/loss.h"
+#include "worker/model.h"
+#include "worker/optim.h"
+#include "worker/schedule.h"
+
+static inline int core_row(const struct table *t, const char *name)
+{
+    int row = table_find(t, name);
+    ck_assert_msg(row >= 0, "no %s '%s'", t->kind, name);
+    return row;
+}
+
+/* A two-layer ReLU network of width 4 under cross-entropy and SGD. */
+static inline struct config core_config(void)
+{
+    struct config c;
+    memset(&c, 0, sizeof c);
+    c.model.kind = core_row(&models, "mlp");
+    c.model.activation = core_row(&activations, "relu");
+    c.model.depth = 1;
+    c.model.width = c.model.base_width = 4;
+    c.model.leak = 0.01;
+    c.optim.name = core_row(&optimizers, "sgd");
+    c.optim.loss = core_row(&losses, "cross_entropy");
+    c.optim.schedule = core_row(&schedules, "constant");
+    c.optim.lr = 0.1;
+    c.optim.beta1 = 0.9;
+    c.optim.beta2 = 0.999;
+    c.optim.epsilon = 1e-8;
+    return c;
+}
+
+/* A network outside any trainer. */
+struct core_net {
+    struct arena arena;
+    struct graph g;
+    const struct loss *loss;
+    int64_t outputs;
+};
+
+static inline struct core_net *core_net(const struct config *c, int64_t dim, int64_t classes,
+                                        int64_t capacity)
+{
+    struct err e;
+    struct core_net *n = calloc(1, sizeof *n);
+    struct graph_shape input = {1, {dim}, dim};
+    n->loss = (const void *)table_row(&losses, c->optim.loss);
+    n->outputs = n->loss->outputs(classes);
+    ck_assert_int_eq(model_build(c, &input, n->outputs, &n->arena, &n->g, &e), ERR_OK);
+    ck_assert_int_eq(graph_allocate(&n->g, capacity, &e), ERR_OK);
+    return n;
+}
+
+static inline void core_net_destroy(struct core_net *n)
+{
+    graph_clear(&n->g);
+    arena_clear(&n->arena);
+    free(n);
+}
+
+/* Mean loss over B samples; the gradient goes to n->g.dw if wanted. */
+static inline double core_loss(struct core_net *n, const real *x, const int32_t *label,
+                               int64_t B, bool gradient)
+{
+    graph_forward(&n->g, x, B);
+    struct node *out = graph_output(&n->g);
+    double loss =
+        n->loss->value(B, n->outputs, out->y, label, 1 / (real)B, gradient ? out->dy : NULL) /
+        (double)B;
+    if (gradient) graph_backward(&n->g, B, false);
+    return loss;
+}
+
+/* Runs tests as one suite; the status that main returns. */
+static inline int core_run(const char *name, const TTest *const *tests, size_t n)
+{
+    Suite *suite = suite_create(name);
+    TCase *cases = tcase_create(name);
+    tcase_set_timeout(cases, 60);
+    for (size_t i = 0; i < n; i++) tcase_add_test(cases, tests[i]);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
+
+#endif

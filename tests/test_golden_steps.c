@@ -1,0 +1,248 @@
+/* test_golden_steps.c - whole training steps in double against PyTorch's, number by number. */
+#include "tests/core.h"
+
+#include <jansson.h>
+
+/* --- five steps of a two-layer network: tests/golden/feature_contamination ------------------
+ */
+
+static double number(const json_t *value)
+{
+    ck_assert(json_is_number(value));
+    return json_number_value(value);
+}
+
+/* The numbers of a nested list, row by row; returns how many. */
+static int64_t flatten(const json_t *value, double *out)
+{
+    if (!json_is_array(value)) {
+        *out = number(value);
+        return 1;
+    }
+    int64_t n = 0;
+    for (size_t i = 0; i < json_array_size(value); i++)
+        n += flatten(json_array_get(value, i), out + n);
+    return n;
+}
+
+static void load(const json_t *from, const char *key, real *out, int64_t wanted)
+{
+    double values[256];
+    ck_assert_int_eq(flatten(json_object_get(from, key), values), wanted);
+    for (int64_t i = 0; i < wanted; i++) out[i] = values[i];
+}
+
+static void compare(const json_t *from, const char *key, const real *got, int64_t n,
+                    double tolerance, const char *what)
+{
+    double values[256];
+    ck_assert_int_eq(flatten(json_object_get(from, key), values), n);
+    for (int64_t i = 0; i < n; i++)
+        ck_assert_msg(fabs((double)got[i] - values[i]) < tolerance,
+                      "%s: %s[%lld] is %.15g, should be %.15g", what, key, (long long)i,
+                      (double)got[i], values[i]);
+}
+
+enum { N = 12, DIM = 6, WIDTH = 4, STEPS = 5 };
+
+static const struct {
+    const char *theirs, *ours;
+} names[] = {{"leakyrelu", "leaky_relu"}};
+
+static struct config tiny_config(const char *run)
+{
+    char activation[32], loss[32], optimizer[32], output[32];
+    ck_assert_int_eq(
+        sscanf(run, "%31[^/]/%31[^/]/%31[^/]/%31s", activation, loss, optimizer, output), 4);
+    const char *name = strcmp(activation, names[0].theirs) ? activation : names[0].ours;
+    struct config c = core_config();
+    c.model.kind = core_row(&models, "two_layer");
+    c.model.activation = core_row(&activations, name);
+    c.model.leak = 0.1;
+    c.model.freeze_output = strcmp(output, "frozen") == 0;
+    c.optim.loss = core_row(&losses, loss);
+    c.optim.name = core_row(&optimizers, optimizer);
+    c.optim.momentum = 0.9;
+    c.optim.weight_decay = 0.01;
+    return c;
+}
+
+/* The step-by-step values are good to 1e-9: a numpy transcription of the formulas agrees with
+ * them to 1.4e-10, Adam's root of a small second moment being what loses the digits. */
+static void check_tiny(const json_t *file, const char *run, const json_t *wanted)
+{
+    struct config c = tiny_config(run);
+    struct core_net *n = core_net(&c, DIM, 2, N);
+    struct graph *g = &n->g;
+    real x[N * DIM], *w1 = g->w + g->param[0].offset, *b1 = g->w + g->param[1].offset,
+                     *w2 = g->w + g->param[2].offset, *b2 = g->w + g->param[3].offset;
+    int32_t label[N];
+    for (int i = 0; i < N; i++) label[i] = i < N / 2;
+    load(file, "X", x, N * DIM);
+    param_init(&c, 0, g->n_params, g->param, g->w);
+    load(file, "W1", w1, WIDTH * DIM);
+    load(file, "b1", b1, WIDTH);
+    if (!c.model.freeze_output) load(file, "w2", w2, WIDTH);
+    load(file, "b2", b2, 1);
+
+    int64_t slots = optim_state_size(&c, g->size);
+    real *state = calloc((size_t)slots, sizeof *state);
+    struct optim optim;
+    optim_init(&optim, &c, g->size, state);
+    real losses_seen[STEPS + 1];
+    for (int s = 0; s <= STEPS; s++) {
+        losses_seen[s] = core_loss(n, x, label, N, true);
+        if (s == 0)
+            compare(wanted, "gradW1_step0", g->dw + g->param[0].offset, WIDTH * DIM, 1e-9, run);
+        if (s < STEPS) optim_step(&optim, c.optim.lr, g->n_params, g->param, g->w, g->dw);
+    }
+    compare(wanted, "loss", losses_seen, STEPS + 1, 1e-9, run);
+    compare(wanted, "W1", w1, WIDTH * DIM, 1e-9, run);
+    compare(wanted, "b1", b1, WIDTH, 1e-9, run);
+    compare(wanted, "w2", w2, WIDTH, 1e-9, run);
+    compare(wanted, "b2", b2, 1, 1e-9, run);
+    free(state);
+    core_net_destroy(n);
+}
+
+START_TEST(test_tiny_steps_equal_pytorch)
+{
+    json_error_t why;
+    json_t *file =
+        json_load_file(TESTS_DIR "/golden/feature_contamination/tiny_steps.json", 0, &why);
+    ck_assert_msg(file != NULL, "%s", why.text);
+    json_t *runs = json_object_get(file, "runs"), *wanted;
+    const char *run;
+    int checked = 0;
+    json_object_foreach(runs, run, wanted)
+    {
+        check_tiny(file, run, wanted);
+        checked++;
+    }
+    ck_assert_int_eq(checked, 6 * 3 * 3 * 2);
+    json_decref(file);
+}
+END_TEST
+
+/* --- ten steps of a deeper network: tests/golden/mlp ----------------------------------------
+ */
+
+/* The elements of a version 1 .npy file of 8-byte elements. */
+static void npy_read(const char *run, const char *name, void *out, int64_t n)
+{
+    char path[512];
+    unsigned char head[10];
+    snprintf(path, sizeof path, "%s/golden/mlp/%s_%s.npy", TESTS_DIR, run, name);
+    FILE *file = fopen(path, "rb");
+    ck_assert_msg(file != NULL, "%s", path);
+    ck_assert_uint_eq(fread(head, 1, sizeof head, file), sizeof head);
+    ck_assert_int_eq(memcmp(head, "\x93NUMPY\x01", 7), 0);
+    fseek(file, head[8] + 256L * head[9], SEEK_CUR);
+    ck_assert_uint_eq(fread(out, 8, (size_t)n, file), (size_t)n);
+    ck_assert_int_eq(fgetc(file), EOF);
+    fclose(file);
+}
+
+enum { MLP_B = 16, MLP_DIM = 20, MLP_CLASSES = 5, MLP_PARAMS = 1893, MLP_STEPS = 10 };
+
+/* Largest difference between a block with padding and the flat golden one. */
+static double flat_difference(const struct graph *g, const real *block, const double *flat)
+{
+    double largest = 0;
+    for (int p = 0; p < g->n_params; p++)
+        for (int64_t i = 0; i < g->param[p].rows * g->param[p].cols; i++)
+            largest = fmax(largest, fabs(block[g->param[p].offset + i] - *flat++));
+    return largest;
+}
+
+static void check_mlp(const char *run, const struct config *c)
+{
+    static double x[MLP_B * MLP_DIM], init[MLP_PARAMS], grad[MLP_PARAMS], final[MLP_PARAMS];
+    double logits[MLP_B * MLP_CLASSES];
+    int64_t y[MLP_B];
+    int32_t label[MLP_B];
+    npy_read(run, "x", x, MLP_B * MLP_DIM);
+    npy_read(run, "y", y, MLP_B);
+    npy_read(run, "init", init, MLP_PARAMS);
+    npy_read(run, "grad0", grad, MLP_PARAMS);
+    npy_read(run, "final", final, MLP_PARAMS);
+    for (int i = 0; i < MLP_B; i++) label[i] = (int32_t)y[i];
+    struct core_net *n = core_net(c, MLP_DIM, MLP_CLASSES, MLP_B);
+    struct graph *g = &n->g;
+    ck_assert_int_eq(g->parameters, MLP_PARAMS);
+    const double *flat = init;
+    for (int p = 0; p < g->n_params; p++)
+        for (int64_t i = 0; i < g->param[p].rows * g->param[p].cols; i++)
+            g->w[g->param[p].offset + i] = *flat++;
+
+    char path[512];
+    snprintf(path, sizeof path, "%s/golden/mlp/%s_meta.json", TESTS_DIR, run);
+    json_t *meta = json_load_file(path, 0, NULL);
+    ck_assert(meta != NULL);
+    real *state = calloc((size_t)optim_state_size(c, g->size), sizeof *state);
+    struct optim optim;
+    optim_init(&optim, c, g->size, state);
+    real seen[MLP_STEPS];
+    for (int s = 0; s < MLP_STEPS; s++) {
+        seen[s] = core_loss(n, x, label, MLP_B, true);
+        if (s == 0) {
+            npy_read(run, "logits0_train", logits, MLP_B * MLP_CLASSES);
+            for (int i = 0; i < MLP_B * MLP_CLASSES; i++)
+                ck_assert_double_eq_tol(graph_output(g)->y[i], logits[i], 1e-9);
+            ck_assert_double_lt(flat_difference(g, g->dw, grad), 1e-9);
+        }
+        optim_step(&optim, c->optim.lr, g->n_params, g->param, g->w, g->dw);
+    }
+    compare(meta, "losses", seen, MLP_STEPS, 1e-9, run);
+    ck_assert_double_lt(flat_difference(g, g->w, final), 1e-7);
+    double loss = core_loss(n, x, label, MLP_B, false), correct = 0, soft = 0;
+    loss_score(MLP_B, MLP_CLASSES, graph_output(g)->y, label, &correct, &soft);
+    ck_assert_double_eq_tol(loss, number(json_object_get(meta, "eval_loss")), 1e-9);
+    ck_assert_double_eq_tol(soft / MLP_B, number(json_object_get(meta, "eval_soft_error")),
+                            1e-9);
+    ck_assert_double_eq_tol(1 - correct / MLP_B, number(json_object_get(meta, "eval_err")),
+                            1e-12);
+    json_decref(meta);
+    free(state);
+    core_net_destroy(n);
+}
+
+START_TEST(test_mlp_steps_equal_pytorch)
+{
+    struct config c = core_config();
+    c.model.depth = 2;
+    c.model.width = 32;
+    check_mlp("sgd", &c);
+    c.optim.name = core_row(&optimizers, "adamw");
+    c.optim.lr = 1e-3;
+    c.optim.weight_decay = 0.1;
+    check_mlp("adamw", &c);
+}
+END_TEST
+
+START_TEST(test_cosine_equals_pytorch)
+{
+    json_t *file = json_load_file(TESTS_DIR "/golden/mlp/schedules.json", 0, NULL);
+    ck_assert(file != NULL);
+    const struct schedule *cosine =
+        (const void *)table_row(&schedules, core_row(&schedules, "cosine"));
+    const char *name[] = {"cosine_T10", "cosine_T100"};
+    for (int k = 0; k < 2; k++) {
+        json_t *wanted = json_object_get(file, name[k]);
+        int64_t steps = (int64_t)json_array_size(wanted);
+        ck_assert_int_eq(steps, k ? 100 : 10);
+        for (int64_t s = 0; s < steps;
+             s++) /* they multiply from step to step: rounding adds up */
+            ck_assert_double_eq_tol(0.1 * schedule_factor(cosine, s, steps, 0),
+                                    number(json_array_get(wanted, (size_t)s)), 1e-15);
+    }
+    json_decref(file);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *tests[] = {test_tiny_steps_equal_pytorch, test_mlp_steps_equal_pytorch,
+                            test_cosine_equals_pytorch};
+    return core_run("golden steps", tests, sizeof tests / sizeof *tests);
+}

@@ -1,0 +1,159 @@
+/* test_gradients.c - every activation, loss and model against finite differences, in double. */
+#include "tests/core.h"
+
+#include "base/rng.h"
+
+enum { DIM = 3, B = 5 };
+
+/* Central differences in double: truncation h^2 f'''/6 and rounding 1e-16/h balance near 1e-5,
+ * at about 1e-10. Wrong gradients are off by far more than 1e-7. */
+static const double h = 1e-5, tolerance = 1e-7;
+
+struct sample {
+    real x[B * DIM];
+    int32_t label[B];
+};
+
+static struct sample sample(int64_t classes)
+{
+    struct sample s;
+    struct rng r = rng_stream(1, RNG_TESTING, 0);
+    for (int i = 0; i < B * DIM; i++) s.x[i] = (real)rng_normal(&r);
+    for (int i = 0; i < B; i++) s.label[i] = (int32_t)rng_below(&r, (uint64_t)classes);
+    return s;
+}
+
+/* Smallest distance of any number that a kink stands at: an activation's input or a margin - 1.
+ * Closer than a few h, a difference would straddle it. */
+static double nearest_kink(const struct core_net *n, const int32_t *label)
+{
+    double nearest = INFINITY;
+    for (int i = 1; i < n->g.n_nodes; i++) {
+        const struct node *node = &n->g.node[i];
+        if (!node->set.activation) continue;
+        const real *x = n->g.node[node->set.input].y;
+        for (int64_t j = 0; j < B * node->shape.dim; j++) nearest = fmin(nearest, fabs(x[j]));
+    }
+    for (int i = 0; n->outputs == 1 && i < B; i++) {
+        double y = label[i] == 1 ? 1 : -1;
+        nearest = fmin(nearest, fabs(1 - y * graph_output(&n->g)->y[i]));
+    }
+    return nearest;
+}
+
+static void check_gradient(const struct config *c, int64_t classes, const char *what)
+{
+    struct core_net *n = core_net(c, DIM, classes, B);
+    struct sample s = sample(classes);
+    uint64_t seed = 0;
+    do { /* weights at which no sample is near a kink */
+        ck_assert_uint_lt(seed, 100);
+        param_init(c, seed++, n->g.n_params, n->g.param, n->g.w);
+        core_loss(n, s.x, s.label, B, true);
+    } while (nearest_kink(n, s.label) < 20 * h);
+
+    double *gradient = malloc((size_t)n->g.size * sizeof *gradient), largest = 0;
+    for (int64_t i = 0; i < n->g.size; i++) gradient[i] = n->g.dw[i];
+    for (int p = 0; p < n->g.n_params; p++) {
+        const struct param *param = &n->g.param[p];
+        for (int64_t i = 0; i < param->rows * param->cols; i++) {
+            real *w = &n->g.w[param->offset + i], at = *w;
+            *w = at + h;
+            double up = core_loss(n, s.x, s.label, B, false);
+            *w = at - h;
+            double down = core_loss(n, s.x, s.label, B, false);
+            *w = at;
+            double wanted = param->trained ? (up - down) / (2 * h) : 0;
+            double got = gradient[param->offset + i];
+            largest = fmax(largest, fabs(got));
+            ck_assert_msg(fabs(got - wanted) < tolerance,
+                          "%s: %s[%lld]: %.12g, should be %.12g", what, param->name,
+                          (long long)i, got, wanted);
+        }
+    }
+    ck_assert_msg(largest > 1e-3, "%s: the gradient vanishes: nothing was tested", what);
+    free(gradient);
+    core_net_destroy(n);
+}
+
+START_TEST(test_every_activation_loss_and_model_matches_differences)
+{
+    for (int m = 0; m < models.count; m++)
+        for (int l = 0; l < losses.count; l++)
+            for (int a = 0; a < activations.count; a++)
+                for (int64_t classes = 2; classes <= 3; classes++) {
+                    const struct loss *loss = (const void *)table_row(&losses, l);
+                    if (loss->outputs(classes) == 0) continue;
+                    struct config c = core_config();
+                    c.model.kind = m;
+                    c.model.depth = 2;
+                    c.model.leak = 0.3;
+                    c.model.activation = a;
+                    c.optim.loss = l;
+                    char what[128];
+                    snprintf(what, sizeof what, "%s, %s, %s", table_row(&models, m)->name,
+                             loss->row.name, table_row(&activations, a)->name);
+                    check_gradient(&c, classes, what);
+                }
+}
+END_TEST
+
+START_TEST(test_frozen_output_has_no_gradient_but_passes_it_on)
+{
+    struct config c = core_config();
+    c.model.freeze_output = true;
+    c.optim.loss = core_row(&losses, "logistic");
+    check_gradient(&c, 2, "frozen output");
+}
+END_TEST
+
+START_TEST(test_backward_accumulates_over_parts_of_a_batch)
+{
+    struct config c = core_config();
+    struct sample s = sample(3);
+    struct core_net *n = core_net(&c, DIM, 3, B);
+    param_init(&c, 0, n->g.n_params, n->g.param, n->g.w);
+    core_loss(n, s.x, s.label, B, true);
+    real *whole = malloc((size_t)n->g.size * sizeof *whole);
+    memcpy(whole, n->g.dw, (size_t)n->g.size * sizeof *whole);
+    for (int part = 0; part < 2; part++) {
+        int64_t first = part ? 2 : 0, count = part ? B - 2 : 2;
+        graph_forward(&n->g, s.x + first * DIM, count);
+        struct node *out = graph_output(&n->g);
+        n->loss->value(count, n->outputs, out->y, s.label + first, 1 / (real)B, out->dy);
+        graph_backward(&n->g, count, part > 0);
+    }
+    for (int64_t i = 0; i < n->g.size; i++) /* only the order of summation differs */
+        ck_assert_double_eq_tol(n->g.dw[i], whole[i], 1e-15);
+    free(whole);
+    core_net_destroy(n);
+}
+END_TEST
+
+/* An activation at NaN, and the loss behind it, must not look healthy. */
+START_TEST(test_nan_reaches_the_loss)
+{
+    for (int a = 0; a < activations.count; a++)
+        for (int l = 0; l < losses.count; l++) {
+            struct config c = core_config();
+            c.model.activation = a;
+            c.optim.loss = l;
+            struct sample s = sample(2);
+            s.x[0] = NAN;
+            struct core_net *n = core_net(&c, DIM, 2, B);
+            param_init(&c, 0, n->g.n_params, n->g.param, n->g.w);
+            ck_assert_msg(isnan(core_loss(n, s.x, s.label, B, false)), "%s, %s",
+                          table_row(&activations, a)->name, table_row(&losses, l)->name);
+            core_net_destroy(n);
+        }
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *tests[] = {test_every_activation_loss_and_model_matches_differences,
+                            test_frozen_output_has_no_gradient_but_passes_it_on,
+                            test_backward_accumulates_over_parts_of_a_batch,
+                            test_nan_reaches_the_loss};
+    return core_run("gradients", tests, sizeof tests / sizeof *tests);
+}

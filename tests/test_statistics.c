@@ -1,0 +1,142 @@
+/* test_statistics.c - means, quantiles and bootstrap intervals over seeds. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/rng.h"
+#include "linalg/statistics.h"
+
+START_TEST(test_no_values_have_no_mean)
+{
+    double missing[2] = {NAN, NAN};
+    struct statistics_interval i = statistics_bootstrap(2, missing, 95, 1);
+    ck_assert_int_eq(i.n, 0);
+    ck_assert_double_nan(i.mean);
+    ck_assert_double_nan(i.low);
+    ck_assert_int_eq(statistics_bootstrap(0, NULL, 95, 1).n, 0);
+    ck_assert_int_eq(statistics_bootstrap_pairs(0, NULL, 95, 1).n, 0);
+    ck_assert_double_nan(statistics_sd(1, missing));
+}
+END_TEST
+
+START_TEST(test_one_seed_has_no_interval)
+{
+    double x[3] = {NAN, 4, NAN};
+    struct statistics_interval i = statistics_bootstrap(3, x, 95, 1);
+    ck_assert_int_eq(i.n, 1);
+    ck_assert_double_eq(i.mean, 4);
+    ck_assert_double_nan(i.low);
+    ck_assert_double_nan(i.high);
+}
+END_TEST
+
+START_TEST(test_quantiles_are_those_of_type_7)
+{
+    const double x[4] = {1, 2, 4, 8}; /* R: quantile(c(1,2,4,8), c(0, .1, .5, .9, 1)) */
+    const double p[5] = {0, 0.1, 0.5, 0.9, 1}, want[5] = {1, 1.3, 3, 6.8, 8};
+    for (int i = 0; i < 5; i++)
+        ck_assert_double_eq_tol(statistics_quantile(4, x, p[i]), want[i], 1e-12);
+    ck_assert_double_eq_tol(statistics_sd(4, x), 3.0956959368344519, 1e-15);
+}
+END_TEST
+
+START_TEST(test_interval_is_reproducible_and_keyed)
+{
+    const double x[5] = {0.313, 0.941, 0.1, 0.52, 0.626};
+    struct statistics_interval a = statistics_bootstrap(5, x, 95, 7);
+    struct statistics_interval b = statistics_bootstrap(5, x, 95, 7);
+    struct statistics_interval c = statistics_bootstrap(5, x, 95, 8);
+    ck_assert_mem_eq(&a, &b, sizeof a);
+    ck_assert(a.low != c.low || a.high != c.high);
+    ck_assert_double_eq_tol(a.mean, 0.5, 1e-15);
+    ck_assert(a.low >= 0.1 && a.low < a.mean && a.mean < a.high && a.high <= 0.9);
+}
+END_TEST
+
+START_TEST(test_interval_has_the_width_of_the_normal_one)
+{
+    enum { N = 400 };
+    double x[N];
+    struct rng draw = rng_stream(3, RNG_TESTING, 0);
+    for (int i = 0; i < N; i++) x[i] = rng_normal(&draw);
+    struct statistics_interval i = statistics_bootstrap(N, x, 95, 1);
+    double half = 1.96 * statistics_sd(N, x) / sqrt(N);
+    /* quantiles of 2000 resamples have a relative error of about 3 % */
+    ck_assert_double_eq_tol((i.high - i.low) / 2 / half, 1, 0.1);
+}
+END_TEST
+
+START_TEST(test_pairs_of_two_seeds_have_no_interval)
+{
+    const double score[4] = {1, 0.25, 0.75, 1};
+    struct statistics_interval i = statistics_bootstrap_pairs(2, score, 95, 1);
+    ck_assert_int_eq(i.n, 2);
+    ck_assert_double_eq(i.mean, 0.5); /* not the diagonal */
+    ck_assert_double_nan(i.low);
+}
+END_TEST
+
+/* Scores that are the sum of an effect of each seed: the mean over pairs is twice the mean
+ * effect and varies like it, which resampling of pairs as if independent would miss. */
+START_TEST(test_pairs_resample_seeds)
+{
+    enum { N = 60 };
+    double effect[N], score[N * N], pairs[N * N];
+    struct rng draw = rng_stream(4, RNG_TESTING, 0);
+    for (int i = 0; i < N; i++) effect[i] = rng_normal(&draw);
+    int n_pairs = 0;
+    for (int a = 0; a < N; a++)
+        for (int b = 0; b < N; b++) {
+            score[a * N + b] = a == b ? 1e6 : effect[a] + effect[b];
+            if (a < b) pairs[n_pairs++] = score[a * N + b];
+        }
+    struct statistics_interval i = statistics_bootstrap_pairs(N, score, 95, 1);
+    double half = 1.96 * 2 * statistics_sd(N, effect) / sqrt(N);
+    ck_assert_double_eq_tol(i.mean, 2 * statistics_mean(N, effect), 1e-12);
+    ck_assert_double_eq_tol((i.high - i.low) / 2 / half, 1, 0.15);
+    struct statistics_interval naive = statistics_bootstrap(n_pairs, pairs, 95, 1);
+    ck_assert(naive.high - naive.low < 0.5 * (i.high - i.low));
+}
+END_TEST
+
+START_TEST(test_pairs_leave_out_missing_scores)
+{
+    double score[16];
+    for (int i = 0; i < 16; i++) score[i] = i / 4 == 3 || i % 4 == 3 ? NAN : 0.5;
+    struct statistics_interval i = statistics_bootstrap_pairs(4, score, 95, 1);
+    ck_assert_int_eq(i.n, 3);
+    ck_assert_double_eq(i.mean, 0.5);
+    ck_assert_double_eq(i.low, 0.5);
+}
+END_TEST
+
+START_TEST(test_intervals_separate_without_common_point)
+{
+    struct statistics_interval a = {5, 1, 0.5, 1.5}, b = {5, 2, 1.5, 2.5}, c = {5, 3, 2, 4},
+                               none = {1, 9, NAN, NAN};
+    ck_assert(!statistics_separate(&a, &b));
+    ck_assert(statistics_separate(&a, &c) && statistics_separate(&c, &a));
+    ck_assert(!statistics_separate(&a, &none) && !statistics_separate(&none, &a));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("statistics");
+    TCase *t = tcase_create("statistics");
+    suite_add_tcase(s, t);
+    tcase_add_test(t, test_no_values_have_no_mean);
+    tcase_add_test(t, test_one_seed_has_no_interval);
+    tcase_add_test(t, test_quantiles_are_those_of_type_7);
+    tcase_add_test(t, test_interval_is_reproducible_and_keyed);
+    tcase_add_test(t, test_interval_has_the_width_of_the_normal_one);
+    tcase_add_test(t, test_pairs_of_two_seeds_have_no_interval);
+    tcase_add_test(t, test_pairs_resample_seeds);
+    tcase_add_test(t, test_pairs_leave_out_missing_scores);
+    tcase_add_test(t, test_intervals_separate_without_common_point);
+    SRunner *runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}

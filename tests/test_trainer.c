@@ -1,0 +1,471 @@
+/* test_trainer.c - whole trials: against a plain loop, twice, in both worlds, to divergence. */
+#include "tests/core.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "experiments/experiment.h"
+#include "worker/trainer.h"
+
+enum { DIM = 6, CLASSES = 3, N_TRAIN = 70, N_TEST = 50, B = 16, STEPS = 11, ROOT = 9 };
+
+static struct config small(void)
+{
+    struct config c = core_config();
+    c.data.name = core_row(&streams, "gaussian_teacher");
+    c.data.dim = DIM;
+    c.data.classes = CLASSES;
+    c.data.train = N_TRAIN;
+    c.data.test = N_TEST;
+    c.data.teacher_width = 8;
+    c.model.depth = 2;
+    c.optim.momentum = 0.9;
+    c.optim.schedule = core_row(&schedules, "cosine");
+    c.optim.warmup = 2;
+    c.optim.batch = B;
+    c.optim.steps = STEPS;
+    return c;
+}
+
+static struct record everything(void)
+{
+    struct record r = {.grid = GRID_LINEAR,
+                       .grid_count = 2,
+                       .n_layers = 3,
+                       .layer = {"input", "hidden.last", "logits"},
+                       .n_slots = 3,
+                       .slot = {SLOT_INIT, 4, SLOT_FINAL},
+                       .probe_split = SPLIT_TEST,
+                       .probe_n = 20,
+                       .diverged_above = HUGE_VAL,
+                       .train_subset = 40};
+    for (r.n_metrics = 0; r.n_metrics < METRIC_COUNT; r.n_metrics++)
+        snprintf(r.metric[r.n_metrics], TASK_NAME, "%s", metric_rows[r.n_metrics].row.name);
+    return r;
+}
+
+/* One trial and what came of it. */
+struct trial {
+    struct trial_shape shape;
+    struct rows rows;
+    struct result result;
+    struct record record;
+};
+
+static const struct experiment *train(void)
+{
+    return (const void *)table_row(&experiments, core_row(&experiments, "train"));
+}
+
+static struct trial *run(struct worker *w, const struct config *c, const struct record *r,
+                         uint64_t seed)
+{
+    struct err e;
+    struct trial *t = calloc(1, sizeof *t);
+    struct task task = {.trial = 3, .attempt = 2, .root = ROOT, .seed = seed, .config = *c};
+    t->record = *r;
+    ck_assert_msg(train()->shape(c, r, &t->shape, &e) == ERR_OK, "%s", e.text);
+    size_t values = (size_t)(r->n_metrics * t->shape.records);
+    t->rows.metric = malloc(values * sizeof *t->rows.metric);
+    t->rows.step = malloc((size_t)t->shape.records * sizeof *t->rows.step);
+    t->rows.layer = calloc(TASK_MAX_LAYERS, sizeof *t->rows.layer);
+    for (int l = 0; l < r->n_layers; l++)
+        t->rows.layer[l] =
+            malloc((size_t)(r->n_slots * r->probe_n * t->shape.layer_dim[l]) * sizeof(float));
+    ck_assert_msg(train()->run(w, &task, r, &t->rows, &t->result, &e) == ERR_OK, "%s", e.text);
+    ck_assert_int_eq(t->result.trial, 3);
+    ck_assert_int_eq(t->result.attempt, 2);
+    return t;
+}
+
+static void trial_destroy(struct trial *t)
+{
+    for (int l = 0; l < TASK_MAX_LAYERS; l++) free(t->rows.layer[l]);
+    free(t->rows.layer);
+    free(t->rows.metric);
+    free(t->rows.step);
+    free(t);
+}
+
+static double metric(const struct trial *t, const char *name, int64_t record)
+{
+    for (int i = 0; i < t->record.n_metrics; i++)
+        if (strcmp(t->record.metric[i], name) == 0)
+            return t->rows.metric[i * t->shape.records + record];
+    ck_abort_msg("no metric '%s'", name);
+    return 0;
+}
+
+static void same_bits(const struct trial *a, const struct trial *b)
+{
+    size_t records = (size_t)a->shape.records;
+    ck_assert_mem_eq(a->rows.step, b->rows.step, records * sizeof(double));
+    ck_assert_mem_eq(a->rows.metric, b->rows.metric,
+                     (size_t)a->record.n_metrics * records * sizeof(double));
+    for (int l = 0; l < a->record.n_layers; l++)
+        ck_assert_mem_eq(
+            a->rows.layer[l], b->rows.layer[l],
+            (size_t)(a->record.n_slots * a->record.probe_n * a->shape.layer_dim[l]) *
+                sizeof(float));
+}
+
+/* The trial once more as a loop over public parts: batch number t is what pick says. */
+struct plain {
+    struct data data;
+    struct core_net *net;
+    struct optim optim;
+    real *state;
+};
+
+static struct plain plain_run(const struct config *c, uint64_t seed, int64_t B_,
+                              void (*pick)(uint64_t seed, int64_t t, int64_t *index))
+{
+    struct err e;
+    struct plain p = {.net = core_net(c, DIM, CLASSES, 256)};
+    struct graph *g = &p.net->g;
+    ck_assert_int_eq(data_open(c, ROOT, &p.data, &e), ERR_OK);
+    p.state = calloc((size_t)(2 * g->size), sizeof *p.state);
+    optim_init(&p.optim, c, g->size, p.state);
+    param_init(c, rng_seed(ROOT, seed), g->n_params, g->param, g->w);
+    const struct schedule *schedule = (const void *)table_row(&schedules, c->optim.schedule);
+    for (int64_t t = 0; t < STEPS; t++) {
+        int64_t index[N_TRAIN];
+        real x[N_TRAIN * DIM];
+        int32_t label[N_TRAIN];
+        pick(rng_seed(ROOT, seed), t, index);
+        p.data.stream->fetch(&p.data, SPLIT_TRAIN, index, B_, x, label);
+        core_loss(p.net, x, label, B_, true);
+        double lr = c->optim.lr * schedule_factor(schedule, t, STEPS, c->optim.warmup);
+        optim_step(&p.optim, lr, g->n_params, g->param, g->w, g->dw);
+    }
+    return p;
+}
+
+static void plain_clear(struct plain *p)
+{
+    data_close(&p->data);
+    core_net_destroy(p->net);
+    free(p->state);
+}
+
+static double plain_loss(struct plain *p, enum split split, int64_t n, bool gradient)
+{
+    int64_t index[N_TRAIN];
+    real x[N_TRAIN * DIM];
+    int32_t label[N_TRAIN];
+    for (int64_t i = 0; i < n; i++) index[i] = i;
+    p->data.stream->fetch(&p->data, split, index, n, x, label);
+    return core_loss(p->net, x, label, n, gradient);
+}
+
+static void pick_real(uint64_t seed, int64_t t, int64_t *index)
+{
+    int64_t order[N_TRAIN], per_epoch = N_TRAIN / B;
+    struct rng r = rng_stream(seed, RNG_ORDER, (uint64_t)(t / per_epoch));
+    rng_permutation(&r, N_TRAIN, order);
+    memcpy(index, order + t % per_epoch * B, B * sizeof *index);
+}
+
+static void pick_ideal(uint64_t seed, int64_t t, int64_t *index)
+{
+    (void)seed;
+    for (int i = 0; i < B; i++) index[i] = t * B + i;
+}
+
+static void pick_full(uint64_t seed, int64_t t, int64_t *index)
+{
+    (void)seed, (void)t;
+    for (int i = 0; i < N_TRAIN; i++) index[i] = i;
+}
+
+static double block_norm(const struct graph *g, const real *block)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < g->size; i++) sum += (double)block[i] * (double)block[i];
+    return sqrt(sum);
+}
+
+/* Bitwise: both do the same operations in the same order. */
+static void check_against_plain(const struct config *c, int64_t B_, int64_t n_train,
+                                void (*pick)(uint64_t, int64_t, int64_t *))
+{
+    struct record r = everything();
+    struct worker *w = worker_create();
+    struct trial *t = run(w, c, &r, 5);
+    struct plain p = plain_run(c, 5, B_, pick);
+    int64_t last = t->shape.records - 1;
+    ck_assert_int_eq(t->result.outcome, OUTCOME_DONE);
+    ck_assert_int_eq(t->result.steps_done, STEPS);
+    ck_assert_double_eq(t->rows.step[last], STEPS);
+    ck_assert_double_eq(metric(t, "weight_norm", last), block_norm(&p.net->g, p.net->g.w));
+    ck_assert_double_eq(metric(t, "train_loss", last),
+                        plain_loss(&p, SPLIT_TRAIN, n_train, true));
+    ck_assert_double_eq(metric(t, "grad_norm", last), block_norm(&p.net->g, p.net->g.dw));
+    ck_assert_double_eq(metric(t, "test_loss", last),
+                        plain_loss(&p, SPLIT_TEST, N_TEST, false));
+    plain_clear(&p);
+    trial_destroy(t);
+    worker_destroy(w);
+    ck_assert_uint_eq(arena_live_bytes(), 0);
+}
+
+START_TEST(test_real_world_is_the_plain_loop)
+{
+    struct config c = small();
+    check_against_plain(&c, B, N_TRAIN, pick_real);
+    c.optim.name = core_row(&optimizers, "adamw");
+    c.optim.weight_decay = 0.1;
+    check_against_plain(&c, B, N_TRAIN, pick_real);
+}
+END_TEST
+
+START_TEST(test_full_batch_is_the_plain_loop)
+{
+    struct config c = small();
+    c.optim.batch = BATCH_FULL;
+    check_against_plain(&c, N_TRAIN, N_TRAIN, pick_full);
+}
+END_TEST
+
+START_TEST(test_ideal_world_is_the_plain_loop_on_fresh_samples)
+{
+    struct config c = small();
+    c.data.world = WORLD_IDEAL;
+    c.data.train = 0;
+    check_against_plain(&c, B, 40, pick_ideal); /* train metrics: record.train_subset samples */
+}
+END_TEST
+
+/* A finite pool in IDX files of a folder that is removed afterwards. */
+static void write_idx(const char *folder, const char *name, bool images, int n)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "wb");
+    ck_assert(file != NULL);
+    unsigned char head[] = {0, 0, 8, images ? 3 : 1, 0, 0, 0, (unsigned char)n, 0, 0, 0, 2, 0,
+                            0, 0, 2};
+    fwrite(head, 1, images ? 16 : 8, file);
+    for (int i = 0; i < n * (images ? 4 : 1); i++) fputc(images ? i * 37 % 256 : i % 2, file);
+    fclose(file);
+}
+
+START_TEST(test_ideal_world_of_a_finite_pool_uses_each_sample_once)
+{
+    enum { POOL = 96 };
+    static const char *const names[] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+                                        "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
+    struct config c = small();
+    snprintf(c.data.path, sizeof c.data.path, "/tmp/test_trainer.XXXXXX");
+    ck_assert(mkdtemp(c.data.path) != NULL);
+    for (int i = 0; i < 4; i++) write_idx(c.data.path, names[i], i % 2 == 0, POOL);
+    c.data.name = core_row(&streams, "idx");
+    c.data.world = WORLD_IDEAL;
+    c.data.train = c.data.test = 0;
+    c.optim.steps = POOL / B;
+    c.optim.warmup = 0;
+    struct record r = everything();
+    struct worker *w = worker_create();
+    struct trial *a = run(w, &c, &r, 1), *b = run(w, &c, &r, 1), *other = run(w, &c, &r, 2);
+    same_bits(a, b);
+    ck_assert_double_ne(metric(a, "train_loss", 2), metric(other, "train_loss", 2));
+
+    struct trial_shape shape;
+    struct err e;
+    c.optim.steps++;
+    ck_assert_int_eq(train()->shape(&c, &r, &shape, &e), ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(e.text, "optim.steps: "));
+    trial_destroy(a);
+    trial_destroy(b);
+    trial_destroy(other);
+    worker_destroy(w);
+    for (int i = 0; i < 4; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s", c.data.path, names[i]);
+        unlink(path);
+    }
+    rmdir(c.data.path);
+}
+END_TEST
+
+START_TEST(test_same_trial_has_the_same_bits_whatever_ran_between)
+{
+    struct config c = small(), other = small();
+    other.data.dim = 9;
+    other.model.width = 7;
+    other.model.activation = core_row(&activations, "gelu");
+    struct record r = everything();
+    struct worker *w = worker_create(), *fresh = worker_create();
+    struct trial *first = run(w, &c, &r, 4);
+    struct trial *between = run(w, &other, &r, 4), *seed = run(w, &c, &r, 5);
+    struct trial *again = run(w, &c, &r, 4), *elsewhere = run(fresh, &c, &r, 4);
+    same_bits(first, again);
+    same_bits(first, elsewhere);
+    ck_assert_double_ne(metric(first, "train_loss", 0), metric(seed, "train_loss", 0));
+    ck_assert_mem_eq(first->rows.layer[0], seed->rows.layer[0], 20 * DIM * sizeof(float));
+    worker_destroy(w);
+    worker_destroy(fresh);
+    ck_assert_uint_eq(arena_live_bytes(), 0);
+    struct trial *all[] = {first, between, seed, again, elsewhere};
+    for (int i = 0; i < 5; i++) trial_destroy(all[i]);
+}
+END_TEST
+
+START_TEST(test_records_are_steps_and_subsets)
+{
+    struct config c = small();
+    struct record r = everything();
+    struct worker *w = worker_create();
+    struct trial *t = run(w, &c, &r, 0);
+    ck_assert_int_eq(t->shape.records, 3);
+    static const double steps[] = {0, 6, 11};
+    for (int i = 0; i < 3; i++) ck_assert_double_eq(t->rows.step[i], steps[i]);
+    for (int i = 0; i < r.n_metrics * 3; i++) ck_assert(isfinite(t->rows.metric[i]));
+    ck_assert_double_eq(metric(t, "lr", 0), 0.1 * 0.5); /* first step of two of warm-up */
+    ck_assert_double_lt(metric(t, "train_loss", 2), metric(t, "train_loss", 0));
+    ck_assert_double_eq(remainder(metric(t, "train_acc", 0) * 40, 1), 0); /* of 40 samples */
+    trial_destroy(t);
+    worker_destroy(w);
+}
+END_TEST
+
+START_TEST(test_metrics_do_not_depend_on_what_else_is_recorded)
+{
+    struct config c = small();
+    struct record all = everything(), one = everything();
+    one.n_metrics = 1;
+    one.n_layers = 0;
+    snprintf(one.metric[0], TASK_NAME, "test_loss");
+    struct worker *w = worker_create();
+    struct trial *a = run(w, &c, &all, 0), *b = run(w, &c, &one, 0);
+    for (int i = 0; i < 3; i++)
+        ck_assert_double_eq(metric(a, "test_loss", i), metric(b, "test_loss", i));
+    trial_destroy(a);
+    trial_destroy(b);
+    worker_destroy(w);
+}
+END_TEST
+
+START_TEST(test_representations_are_the_layers_outputs)
+{
+    struct config c = small();
+    struct record r = everything();
+    struct worker *w = worker_create();
+    struct trial *t = run(w, &c, &r, 5);
+    struct plain p = plain_run(&c, 5, B, pick_real);
+    plain_loss(&p, SPLIT_TEST, 20, false);
+    const struct graph *g = &p.net->g;
+    const int node[] = {0, graph_layer(g, "hidden.2"), g->n_nodes - 1};
+    for (int l = 0; l < 3; l++) {
+        int64_t size = 20 * t->shape.layer_dim[l];
+        if (l > 0) /* plain_loss has dropped its inputs by now */
+            for (int64_t i = 0; i < size; i++)
+                ck_assert(t->rows.layer[l][2 * size + i] == (float)g->node[node[l]].y[i]);
+        bool trained = memcmp(t->rows.layer[l], t->rows.layer[l] + 2 * size,
+                              (size_t)size * sizeof(float)) != 0;
+        ck_assert_int_eq(trained, l > 0);
+    }
+    plain_clear(&p);
+    trial_destroy(t);
+    worker_destroy(w);
+}
+END_TEST
+
+static void check_diverged(const struct config *c, const struct record *r, const char *reason)
+{
+    struct worker *w = worker_create();
+    struct trial *t = run(w, c, r, 0);
+    int64_t done = t->result.steps_done, last = t->shape.records - 1;
+    ck_assert_int_eq(t->result.outcome, OUTCOME_DIVERGED);
+    ck_assert_int_lt(done, STEPS);
+    ck_assert_msg(strstr(t->result.reason, reason) != NULL, "%s", t->result.reason);
+    char step[32];
+    snprintf(step, sizeof step, "at step %d", (int)done);
+    ck_assert_ptr_nonnull(strstr(t->result.reason, step));
+    ck_assert_double_eq(t->rows.step[0], 0);
+    ck_assert(isfinite(metric(t, "test_loss", 0)));
+    ck_assert_double_nan(t->rows.step[last]);
+    ck_assert_double_nan(metric(t, "test_loss", last));
+    for (int l = 0; l < r->n_layers; l++) {
+        int64_t size = r->probe_n * t->shape.layer_dim[l];
+        ck_assert(isfinite(t->rows.layer[l][0]));
+        for (int64_t i = 2 * size; i < 3 * size; i++) ck_assert(isnan(t->rows.layer[l][i]));
+    }
+    trial_destroy(t);
+    worker_destroy(w);
+}
+
+START_TEST(test_divergence_is_an_outcome)
+{
+    struct config c = small();
+    struct record r = everything();
+    c.optim.lr = 1e30;
+    check_diverged(&c, &r, "train_loss ");
+    c.optim.lr = 1e4;
+    c.model.activation = core_row(&activations, "tanh"); /* cannot die, stays finite */
+    r.diverged_above = 50;
+    check_diverged(&c, &r, "train_loss ");
+    r.n_metrics = 1; /* without train metrics the batches tell */
+    snprintf(r.metric[0], TASK_NAME, "test_loss");
+    check_diverged(&c, &r, "train_loss ");
+}
+END_TEST
+
+START_TEST(test_divergence_in_the_last_step_is_seen)
+{
+    struct config c = small();
+    struct record r = {.n_metrics = 1,
+                       .metric = {"lr"},
+                       .grid = GRID_LAST,
+                       .diverged_above = HUGE_VAL,
+                       .train_subset = 10};
+    c.optim.steps = 1;
+    c.optim.warmup = 0;
+    c.optim.lr = HUGE_VAL;
+    struct worker *w = worker_create();
+    struct trial *t = run(w, &c, &r, 0);
+    ck_assert_int_eq(t->result.outcome, OUTCOME_DIVERGED);
+    ck_assert_str_eq(t->result.reason, "train_loss nan at step 1");
+    trial_destroy(t);
+    worker_destroy(w);
+}
+END_TEST
+
+START_TEST(test_data_set_is_kept_between_trials)
+{
+    struct config c = small(), other = small();
+    other.model.width = 9;
+    struct worker *w = worker_create();
+    const struct data *data, *again;
+    struct err e;
+    ck_assert_int_eq(worker_data(w, &c, ROOT, &data, &e), ERR_OK);
+    const void *inner = data->inner;
+    ck_assert_int_eq(worker_data(w, &other, ROOT, &again, &e), ERR_OK);
+    ck_assert_ptr_eq(again->inner, inner);
+    ck_assert_int_eq(worker_data(w, &c, ROOT + 1, &again, &e), ERR_OK);
+    real a[DIM], b[DIM];
+    int64_t index = 0;
+    again->stream->fetch(again, SPLIT_TRAIN, &index, 1, a, NULL);
+    ck_assert_int_eq(worker_data(w, &c, ROOT, &again, &e), ERR_OK);
+    again->stream->fetch(again, SPLIT_TRAIN, &index, 1, b, NULL);
+    ck_assert_mem_ne(a, b, sizeof a);
+    worker_destroy(w);
+    worker_destroy(NULL);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *tests[] = {test_real_world_is_the_plain_loop,
+                            test_full_batch_is_the_plain_loop,
+                            test_ideal_world_is_the_plain_loop_on_fresh_samples,
+                            test_ideal_world_of_a_finite_pool_uses_each_sample_once,
+                            test_same_trial_has_the_same_bits_whatever_ran_between,
+                            test_records_are_steps_and_subsets,
+                            test_metrics_do_not_depend_on_what_else_is_recorded,
+                            test_representations_are_the_layers_outputs,
+                            test_divergence_is_an_outcome,
+                            test_divergence_in_the_last_step_is_seen,
+                            test_data_set_is_kept_between_trials};
+    return core_run("trainer", tests, sizeof tests / sizeof *tests);
+}

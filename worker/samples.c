@@ -1,0 +1,97 @@
+/* samples.c - sets of samples and the batches taken from them. */
+#include "worker/samples.h"
+
+#include <string.h>
+
+double samples_bytes(const struct data_shape *shape, int64_t n)
+{
+    return (double)n * ((double)shape->dim * sizeof(real) + sizeof(int32_t) + sizeof(int64_t));
+}
+
+static enum err_code no_memory(int64_t n, struct err *e)
+{
+    return ERR(e, ERR_NOMEM, "no memory for %lld samples", (long long)n);
+}
+
+/* Fetches the whole set in pieces, so that the indices of an unordered one stay few. */
+static void load(struct samples *s)
+{
+    enum { AT_ONCE = 256 };
+    int64_t index[AT_ONCE], dim = s->data->shape.dim;
+    for (int64_t i = 0; i < s->n; i += AT_ONCE) {
+        int64_t n = s->n - i < AT_ONCE ? s->n - i : AT_ONCE;
+        for (int64_t j = 0; j < n; j++) index[j] = s->index ? s->index[i + j] : i + j;
+        s->data->stream->fetch(s->data, s->split, index, n, s->x + i * dim, s->label + i);
+    }
+}
+
+enum err_code samples_init(struct samples *s, const struct data *data, enum split split,
+                           int64_t n, const int64_t *order, double *budget, struct arena *arena,
+                           struct err *e)
+{
+    *s = (struct samples){.data = data, .split = split, .n = n};
+    if (order) {
+        s->index = arena_array(arena, (size_t)n, sizeof *s->index);
+        if (!s->index) return no_memory(n, e);
+        memcpy(s->index, order, (size_t)n * sizeof *s->index);
+    }
+    double bytes = samples_bytes(&data->shape, n);
+    if (bytes > *budget) return ERR_OK;
+    *budget -= bytes;
+    s->x = arena_array(arena, (size_t)(n * data->shape.dim), sizeof *s->x);
+    s->label = arena_array(arena, (size_t)n, sizeof *s->label);
+    if (!s->x || !s->label) return no_memory(n, e);
+    load(s);
+    return ERR_OK;
+}
+
+enum err_code batch_init(struct batch *b, const struct data_shape *shape, int64_t capacity,
+                         struct arena *arena, struct err *e)
+{
+    *b = (struct batch){
+        .own_x = arena_array(arena, (size_t)capacity, (size_t)shape->dim * sizeof *b->own_x),
+        .own_label = arena_array(arena, (size_t)capacity, sizeof *b->own_label),
+        .own_index = arena_array(arena, (size_t)capacity, sizeof *b->own_index),
+    };
+    return b->own_x && b->own_label && b->own_index ? ERR_OK : no_memory(capacity, e);
+}
+
+/* The samples b->own_index[0..n-1] of the split, by the stream. */
+static void fetch(const struct samples *s, int64_t n, struct batch *b)
+{
+    s->data->stream->fetch(s->data, s->split, b->own_index, n, b->own_x, b->own_label);
+    b->n = n;
+    b->x = b->own_x;
+    b->label = b->own_label;
+}
+
+void samples_range(const struct samples *s, int64_t first, int64_t n, struct batch *b)
+{
+    if (s->x) {
+        b->n = n;
+        b->x = s->x + first * s->data->shape.dim;
+        b->label = s->label + first;
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        b->own_index[i] = s->index ? s->index[first + i] : first + i;
+    fetch(s, n, b);
+}
+
+void samples_pick(const struct samples *s, const int64_t *place, int64_t n, struct batch *b)
+{
+    if (!s->x) {
+        for (int64_t i = 0; i < n; i++)
+            b->own_index[i] = s->index ? s->index[place[i]] : place[i];
+        fetch(s, n, b);
+        return;
+    }
+    int64_t dim = s->data->shape.dim;
+    for (int64_t i = 0; i < n; i++) {
+        memcpy(b->own_x + i * dim, s->x + place[i] * dim, (size_t)dim * sizeof *b->own_x);
+        b->own_label[i] = s->label[place[i]];
+    }
+    b->n = n;
+    b->x = b->own_x;
+    b->label = b->own_label;
+}

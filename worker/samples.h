@@ -1,0 +1,46 @@
+/* samples.h - a fixed, ordered set of samples of a split, in memory when it is small enough. */
+#ifndef SHOAL_WORKER_SAMPLES_H
+#define SHOAL_WORKER_SAMPLES_H
+
+#include "base/arena.h"
+#include "worker/data.h"
+
+struct samples {
+    const struct data *data; /* borrowed */
+    enum split split;
+    int64_t n;
+    int64_t *index; /* [n] in the split; NULL: 0..n-1 */
+    real *x;        /* [n, dim]; NULL: fetched when asked for */
+    int32_t *label; /* [n]; NULL like x */
+};
+
+/* Rows for a network to read. x and label point into the set or into the batch's own room. */
+struct batch {
+    int64_t n;
+    const real *x;
+    const int32_t *label;
+    real *own_x; /* [capacity, dim] */
+    int32_t *own_label;
+    int64_t *own_index;
+};
+
+/* Bytes of a set in memory, and of a batch. Local. */
+double samples_bytes(const struct data_shape *shape, int64_t n);
+
+/* Takes the first n indices of the split or, in a seeded order, of a pool of which n are wanted
+ * (order of length >= n, NULL: 0..n-1; copied). The set is held in memory if it fits in *budget
+ * bytes, which is lowered. errors   ERR_NOMEM. Local. */
+enum err_code samples_init(struct samples *s, const struct data *data, enum split split,
+                           int64_t n, const int64_t *order, double *budget, struct arena *arena,
+                           struct err *e);
+
+enum err_code batch_init(struct batch *b, const struct data_shape *shape, int64_t capacity,
+                         struct arena *arena, struct err *e);
+
+/* The rows first..first+n-1 of the set, without copying if it is in memory. Local. */
+void samples_range(const struct samples *s, int64_t first, int64_t n, struct batch *b);
+
+/* The rows place[0..n-1] of the set. Local. */
+void samples_pick(const struct samples *s, const int64_t *place, int64_t n, struct batch *b);
+
+#endif

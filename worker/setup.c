@@ -1,0 +1,239 @@
+/* setup.c - resolves a configuration. Each check stands where its number is made; its message
+ * starts with the key to blame. */
+#include "worker/setup.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "worker/model.h"
+#include "worker/record.h"
+#include "worker/samples.h"
+
+enum { EVAL_ROWS = 256 }; /* samples of an evaluation that pass the network at once */
+
+static int64_t min(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Samples of a split that the trial uses: as many as asked for, or all. */
+static enum err_code split_size(const char *key, int64_t wanted, int64_t pool, int64_t *out,
+                                struct err *e)
+{
+    if (wanted == 0 && pool == INT64_MAX)
+        return ERR(e, ERR_CONFIG, "%s: say how many: this stream never ends", key);
+    if (wanted > pool)
+        return ERR(e, ERR_CONFIG, "%s: %lld samples asked for, the data set has %lld", key,
+                   (long long)wanted, (long long)pool);
+    *out = wanted ? wanted : pool;
+    return ERR_OK;
+}
+
+static enum err_code resolve_sizes(struct setup *s, struct err *e)
+{
+    const struct config *c = s->config;
+    bool ideal = c->data.world == WORLD_IDEAL;
+    /* The ideal world needs data.train only where it is a yardstick: for epochs or `full`. */
+    bool yardstick = c->optim.epochs > 0 || c->optim.batch == BATCH_FULL;
+    int64_t pool = s->data.pool[SPLIT_TRAIN];
+    if (!ideal || yardstick || c->data.train > 0)
+        TRY(split_size("data.train", c->data.train, pool, &s->n_train, e));
+    s->batch = c->optim.batch == BATCH_FULL ? s->n_train : c->optim.batch;
+    if ((!ideal || c->optim.epochs > 0) && s->batch > s->n_train)
+        return ERR(e, ERR_CONFIG,
+                   "optim.batch: a batch of %lld is larger than the training set of %lld",
+                   (long long)s->batch, (long long)s->n_train);
+    s->steps_per_epoch = s->n_train / s->batch;
+    if (s->needs & METRIC_TEST)
+        TRY(split_size("data.test", c->data.test, s->data.pool[SPLIT_TEST], &s->n_test, e));
+    return ERR_OK;
+}
+
+static enum err_code resolve_steps(struct setup *s, struct err *e)
+{
+    const struct config *c = s->config;
+    if ((c->optim.steps > 0) == (c->optim.epochs > 0))
+        return ERR(e, ERR_CONFIG, "optim.steps: give either optim.steps or optim.epochs%s",
+                   c->optim.steps ? ", not both" : "");
+    s->steps = c->optim.steps;
+    if (!s->steps && __builtin_mul_overflow(c->optim.epochs, s->steps_per_epoch, &s->steps))
+        return ERR(e, ERR_CONFIG, "optim.epochs: too many steps");
+    if (c->optim.warmup >= s->steps)
+        return ERR(e, ERR_CONFIG, "optim.warmup: %lld steps of warm-up leave none of %lld",
+                   (long long)c->optim.warmup, (long long)s->steps);
+    if (c->data.world == WORLD_IDEAL) {
+        int64_t pool = s->data.pool[SPLIT_TRAIN], used;
+        if (__builtin_mul_overflow(s->steps, s->batch, &used) || used > pool)
+            return ERR(
+                e, ERR_CONFIG,
+                "optim.steps: %lld fresh batches of %lld would repeat samples: the ideal "
+                "world has %lld",
+                (long long)s->steps, (long long)s->batch, (long long)pool);
+        s->n_train = min(s->record->train_subset, pool);
+    }
+    s->n_subset = min(s->record->train_subset, s->n_train);
+    return ERR_OK;
+}
+
+static enum err_code resolve_records(struct setup *s, struct arena *arena, struct err *e)
+{
+    s->n_records = record_steps(s->record, s->steps, 0, NULL);
+    if (s->n_records > TASK_MAX_RECORDS)
+        return ERR(e, ERR_CONFIG, "record.every: %lld records; at most %d are kept",
+                   (long long)s->n_records, TASK_MAX_RECORDS);
+    s->record_step = arena_array(arena, (size_t)s->n_records, sizeof *s->record_step);
+    if (!s->record_step) return ERR(e, ERR_NOMEM, "no memory for a recording grid");
+    record_steps(s->record, s->steps, s->n_records, s->record_step);
+    return ERR_OK;
+}
+
+static enum err_code resolve_metrics(struct setup *s, const struct table *known, struct err *e)
+{
+    for (int i = 0; i < s->record->n_metrics; i++) {
+        int row;
+        struct err cause;
+        if (table_need(known, s->record->metric[i], &row, &cause) != ERR_OK)
+            return ERR(e, ERR_CONFIG, "record.metrics: %s", cause.text);
+        s->metric[i] = (const void *)table_row(known, row);
+        s->needs |= s->metric[i]->needs;
+    }
+    return ERR_OK;
+}
+
+static enum err_code unknown_layer(const struct graph *g, const char *name, struct err *e)
+{
+    struct text_nearest near = text_nearest_init(name);
+    char known[256] = "";
+    for (int i = 0; i < g->n_nodes; i++) {
+        const char *layer = g->node[i].layer;
+        if (!layer[0]) continue;
+        text_nearest_try(&near, layer);
+        size_t used = strlen(known);
+        if (used + strlen(layer) + 3 < sizeof known)
+            snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", layer);
+    }
+    if (g->hidden_last >= 0) text_nearest_try(&near, "hidden.last");
+    return ERR(e, ERR_CONFIG,
+               "record.representations: unknown layer '%s'; this model has %s%s%s%s%s", name,
+               known, g->hidden_last >= 0 ? ", hidden.last" : "",
+               near.found ? "; did you mean '" : "", near.found ? near.found : "",
+               near.found ? "'?" : "");
+}
+
+static enum err_code resolve_layers(struct setup *s, struct err *e)
+{
+    const struct record *r = s->record;
+    if (r->n_layers == 0) return ERR_OK;
+    int64_t pool = s->data.pool[r->probe_split];
+    if (r->probe_n > pool)
+        return ERR(e, ERR_CONFIG,
+                   "record.representations: %lld probes asked for, the %s split has %lld",
+                   (long long)r->probe_n, table_row(&splits, r->probe_split)->name,
+                   (long long)pool);
+    for (int i = 0; i < r->n_layers; i++) {
+        s->layer[i] = graph_layer(&s->graph, r->layer[i]);
+        if (s->layer[i] < 0) return unknown_layer(&s->graph, r->layer[i], e);
+    }
+    for (int i = 0; i < r->n_slots; i++) {
+        int64_t step = r->slot[i];
+        s->slot[i] = step == SLOT_INIT ? 0 : step == SLOT_FINAL ? s->steps : step;
+        if (s->slot[i] > s->steps)
+            return ERR(e, ERR_CONFIG,
+                       "record.representations: step %lld is behind the last, %lld",
+                       (long long)step, (long long)s->steps);
+    }
+    return ERR_OK;
+}
+
+static enum err_code resolve_network(struct setup *s, struct arena *arena, struct err *e)
+{
+    const struct config *c = s->config;
+    s->loss = (const void *)table_row(&losses, c->optim.loss);
+    s->optimizer = (const void *)table_row(&optimizers, c->optim.name);
+    s->schedule = (const void *)table_row(&schedules, c->optim.schedule);
+    s->outputs = s->loss->outputs(s->data.classes);
+    if (s->outputs == 0)
+        return ERR(e, ERR_CONFIG, "optim.loss: %s is for two classes, the data have %lld",
+                   s->loss->row.name, (long long)s->data.classes);
+    if (c->optim.nesterov && s->optimizer->slots(c) == 0)
+        return ERR(e, ERR_CONFIG, "optim.nesterov: needs optim.momentum above 0");
+    struct graph_shape input = {.n_dims = s->data.n_dims, .dim = s->data.dim};
+    for (int i = 0; i < input.n_dims; i++) input.size[i] = s->data.size[i];
+    return model_build(c, &input, s->outputs, arena, &s->graph, e);
+}
+
+enum err_code setup_init(struct setup *s, const struct config *config,
+                         const struct record *record, const struct data_shape *data,
+                         const struct table *known, struct arena *arena, struct err *e)
+{
+    *s = (struct setup){.config = config, .record = record, .data = *data};
+    TRY(resolve_metrics(s, known, e));
+    TRY(resolve_sizes(s, e));
+    TRY(resolve_steps(s, e));
+    TRY(resolve_records(s, arena, e));
+    TRY(resolve_network(s, arena, e));
+    TRY(resolve_layers(s, e));
+    int64_t most = s->n_train > s->n_test ? s->n_train : s->n_test;
+    if (record->n_layers && record->probe_n > most) most = record->probe_n;
+    most = min(most, EVAL_ROWS);
+    s->capacity = s->batch > most ? s->batch : most;
+    return ERR_OK;
+}
+
+double setup_samples_bytes(const struct setup *s)
+{
+    int64_t probes = s->record->n_layers ? s->record->probe_n : 0;
+    return samples_bytes(&s->data, s->n_train + s->n_test + probes);
+}
+
+/* FLOPs of all records: passes over training samples (a subset, at last the set), over the test
+ * set, over the probes. */
+static double eval_flops(const struct setup *s)
+{
+    double forward = graph_forward_flops(&s->graph), samples = 0;
+    double train = (double)(s->n_records - 1) * (double)s->n_subset + (double)s->n_train;
+    if (s->needs & METRIC_TRAIN) samples += train;
+    if (s->needs & METRIC_TEST) samples += (double)s->n_records * (double)s->n_test;
+    if (s->record->n_layers) samples += (double)s->record->n_slots * (double)s->record->probe_n;
+    double backward = s->needs & METRIC_GRADIENT ? graph_backward_flops(&s->graph) : 0;
+    return samples * forward + train * backward;
+}
+
+static double memory_bytes(const struct setup *s)
+{
+    double bytes = graph_bytes(&s->graph, s->capacity);
+    bytes += (double)optim_state_size(s->config, s->graph.size) * sizeof(real);
+    bytes += samples_bytes(&s->data, s->capacity); /* the batch */
+    int64_t pool = s->data.pool[SPLIT_TRAIN];
+    if (s->config->data.world == WORLD_REAL) pool = s->n_train;
+    return bytes + (pool == INT64_MAX ? 0 : (double)pool * sizeof(int64_t)); /* the order */
+}
+
+enum err_code setup_shape(const struct config *config, const struct record *record,
+                          const struct table *known, struct trial_shape *out, struct err *e)
+{
+    struct data_shape data;
+    struct setup s;
+    struct arena arena = {0};
+    TRY(data_shape(config, &data, e));
+    enum err_code rc = setup_init(&s, config, record, &data, known, &arena, e);
+    if (rc == ERR_OK) {
+        double step = graph_forward_flops(&s.graph) + graph_backward_flops(&s.graph);
+        *out = (struct trial_shape){
+            .params = s.graph.parameters,
+            .train_flops = step * (double)s.batch * (double)s.steps,
+            .eval_flops = eval_flops(&s),
+            .memory_bytes = memory_bytes(&s),
+            .data_bytes = data.bytes + setup_samples_bytes(&s),
+            .steps = s.steps,
+            .records = s.n_records,
+            .batch = s.batch,
+            .n_layers = record->n_layers,
+        };
+        for (int i = 0; i < record->n_layers; i++)
+            out->layer_dim[i] = s.graph.node[s.layer[i]].shape.dim;
+    }
+    arena_clear(&arena);
+    return rc;
+}

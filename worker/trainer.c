@@ -1,0 +1,247 @@
+/* trainer.c - the training loop.
+ *
+ * A run is: set up, then for each step record if it is due, take a batch, forward, loss,
+ * backward, update. Nothing is allocated after start(). */
+#include "worker/trainer.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, bool gradient,
+                      struct evaluation *out)
+{
+    struct graph *g = &t->setup.graph;
+    const struct loss *loss = t->setup.loss;
+    double total = 0, correct = 0, soft = 0;
+    for (int64_t i = 0; i < n; i += t->setup.capacity) {
+        int64_t count = n - i < t->setup.capacity ? n - i : t->setup.capacity;
+        samples_range(set, i, count, &t->batch);
+        graph_forward(g, t->batch.x, count);
+        const real *f = graph_output(g)->y;
+        real *df = gradient ? graph_output(g)->dy : NULL;
+        total += loss->value(count, t->setup.outputs, f, t->batch.label, 1 / (real)n, df);
+        loss_score(count, t->setup.outputs, f, t->batch.label, &correct, &soft);
+        if (gradient) graph_backward(g, count, i > 0);
+    }
+    double each = 1 / (double)n;
+    *out = (struct evaluation){total * each, correct * each, soft * each};
+}
+
+static double norm(int64_t n, const real *x)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
+    return sqrt(sum);
+}
+
+static double lr_at(const struct trainer *t, int64_t step)
+{
+    const struct config *c = t->setup.config;
+    return c->optim.lr *
+           schedule_factor(t->setup.schedule, step, t->setup.steps, c->optim.warmup);
+}
+
+/* Whether a loss ends the run as diverged. */
+static bool diverged(const struct trainer *t, double loss, struct result *result)
+{
+    double above = t->setup.record->diverged_above;
+    if (isfinite(loss) && !(loss > above)) return false;
+    result->outcome = OUTCOME_DIVERGED;
+    snprintf(result->reason, sizeof result->reason, "train_loss %g at step %" PRId64,
+             isnan(loss) ? (double)NAN : loss, t->step);
+    return true;
+}
+
+/* Fills measured with what the metrics need. */
+static void measure(struct trainer *t)
+{
+    struct setup *s = &t->setup;
+    struct measured *m = &t->measured;
+    bool last = t->step == s->steps;
+    *m = (struct measured){.train = {NAN, NAN, NAN}, .test = {NAN, NAN, NAN}, .grad_norm = NAN};
+    m->lr = lr_at(t, t->step > 0 ? t->step - 1 : 0);
+    m->weight_norm = norm(s->graph.size, s->graph.w);
+    if (s->needs & METRIC_TRAIN) {
+        bool gradient = s->needs & METRIC_GRADIENT;
+        int64_t n = last ? s->n_train : s->n_subset;
+        trainer_evaluate(t, &t->sets->train, n, gradient, &m->train);
+        if (gradient) m->grad_norm = norm(s->graph.size, s->graph.dw);
+    }
+    if (s->needs & METRIC_TEST) trainer_evaluate(t, &t->sets->test, s->n_test, false, &m->test);
+}
+
+/* Record number r: measures, and stores unless the loss shows divergence. */
+static enum err_code record(struct trainer *t, int64_t r, const struct trainer_hooks *hooks,
+                            struct rows *rows, struct result *result, struct err *e)
+{
+    const struct setup *s = &t->setup;
+    double values[TASK_MAX_METRICS];
+    measure(t);
+    /* Without a loss the weights tell: one that is not finite makes their norm so. */
+    double loss = s->needs & METRIC_TRAIN ? t->measured.train.loss : 0;
+    if (!isfinite(t->measured.weight_norm)) loss = NAN;
+    if (diverged(t, loss, result)) return ERR_OK;
+    for (int i = 0; i < s->record->n_metrics; i++)
+        values[i] = s->metric[i]->value ? s->metric[i]->value(&t->measured) : NAN;
+    if (hooks->measure) TRY(hooks->measure(t, values, e));
+    for (int i = 0; i < s->record->n_metrics; i++)
+        rows->metric[i * s->n_records + r] = values[i];
+    rows->step[r] = (double)t->step;
+    return ERR_OK;
+}
+
+/* Copies the recorded layers' outputs on the probe set into slot k. */
+static void represent(struct trainer *t, int k, struct rows *rows)
+{
+    struct setup *s = &t->setup;
+    int64_t probes = s->record->probe_n;
+    for (int64_t i = 0; i < probes; i += s->capacity) {
+        int64_t count = probes - i < s->capacity ? probes - i : s->capacity;
+        samples_range(&t->sets->probe, i, count, &t->batch);
+        graph_forward(&s->graph, t->batch.x, count);
+        for (int l = 0; l < s->record->n_layers; l++) {
+            const struct node *n = &s->graph.node[s->layer[l]];
+            float *out = rows->layer[l] + (k * probes + i) * n->shape.dim;
+            for (int64_t j = 0; j < count * n->shape.dim; j++) out[j] = (float)n->y[j];
+        }
+    }
+}
+
+static void represent_due(struct trainer *t, struct rows *rows)
+{
+    if (t->setup.record->n_layers == 0) return;
+    for (int k = 0; k < t->setup.record->n_slots; k++)
+        if (t->setup.slot[k] == t->step) represent(t, k, rows);
+}
+
+/* NaN into the slots of steps that a diverged run did not reach. */
+static void represent_missing(const struct trainer *t, struct rows *rows)
+{
+    const struct setup *s = &t->setup;
+    for (int l = 0; l < s->record->n_layers; l++) {
+        int64_t size = s->record->probe_n * s->graph.node[s->layer[l]].shape.dim;
+        for (int k = 0; k < s->record->n_slots; k++)
+            if (s->slot[k] >= t->step)
+                for (int64_t j = 0; j < size; j++) rows->layer[l][k * size + j] = NAN;
+    }
+}
+
+static void shuffle(struct trainer *t, int64_t n, int64_t epoch)
+{
+    if (t->epoch == epoch) return;
+    uint64_t seed = rng_seed(t->task->root, t->task->seed);
+    struct rng r = rng_stream(seed, RNG_ORDER, (uint64_t)epoch);
+    rng_permutation(&r, n, t->order);
+    t->epoch = epoch;
+}
+
+/* Batch number t->step of the trial's world. */
+static void take_batch(struct trainer *t)
+{
+    const struct setup *s = &t->setup;
+    const struct samples *train = &t->sets->train;
+    if (s->config->data.world == WORLD_IDEAL) {
+        if (t->order) shuffle(t, s->data.pool[SPLIT_TRAIN], 0);
+        struct samples fresh = {.data = train->data, .split = SPLIT_TRAIN, .index = t->order};
+        samples_range(&fresh, t->step * s->batch, s->batch, &t->batch);
+    } else if (!t->order) {
+        samples_range(train, 0, s->batch, &t->batch);
+    } else {
+        shuffle(t, s->n_train, t->step / s->steps_per_epoch);
+        const int64_t *place = t->order + t->step % s->steps_per_epoch * s->batch;
+        samples_pick(train, place, s->batch, &t->batch);
+    }
+}
+
+/* One optimizer step; returns the batch's loss. A batch that shows divergence changes nothing.
+ */
+static bool step(struct trainer *t, struct result *result)
+{
+    const struct setup *s = &t->setup;
+    struct graph *g = &t->setup.graph;
+    take_batch(t);
+    graph_forward(g, t->batch.x, s->batch);
+    struct node *out = graph_output(g);
+    double loss = s->loss->value(s->batch, s->outputs, out->y, t->batch.label,
+                                 1 / (real)s->batch, out->dy) /
+                  (double)s->batch;
+    if (diverged(t, loss, result)) return false;
+    graph_backward(g, s->batch, false);
+    optim_step(&t->optim, lr_at(t, t->step), g->n_params, g->param, g->w, g->dw);
+    t->step++;
+    return true;
+}
+
+/* Memory for a run, and initial weights. */
+static enum err_code start(struct trainer *t, struct arena *arena, struct err *e)
+{
+    struct setup *s = &t->setup;
+    TRY(graph_allocate(&s->graph, s->capacity, e));
+    TRY(batch_init(&t->batch, &s->data, s->capacity, arena, e));
+    int64_t state = optim_state_size(s->config, s->graph.size);
+    real *memory = arena_array(arena, (size_t)state, sizeof *memory);
+    if (!memory) return ERR(e, ERR_NOMEM, "no memory for the optimizer's state");
+    optim_init(&t->optim, s->config, s->graph.size, memory);
+
+    bool ideal = s->config->data.world == WORLD_IDEAL;
+    int64_t shuffled = ideal ? s->data.pool[SPLIT_TRAIN] : s->n_train;
+    t->epoch = -1;
+    if (ideal ? shuffled < INT64_MAX : s->batch < s->n_train) {
+        t->order = arena_array(arena, (size_t)shuffled, sizeof *t->order);
+        if (!t->order) return ERR(e, ERR_NOMEM, "no memory for the order of samples");
+    }
+    uint64_t seed = rng_seed(t->task->root, t->task->seed);
+    param_init(s->config, seed, s->graph.n_params, s->graph.param, s->graph.w);
+    return ERR_OK;
+}
+
+static void clear_rows(const struct setup *s, struct rows *rows)
+{
+    int64_t n = s->record->n_metrics * s->n_records;
+    for (int64_t i = 0; i < n; i++) rows->metric[i] = NAN;
+    for (int64_t i = 0; i < s->n_records; i++) rows->step[i] = NAN;
+}
+
+static enum err_code train(struct trainer *t, const struct trainer_hooks *hooks,
+                           struct rows *rows, struct result *result, struct err *e)
+{
+    const struct setup *s = &t->setup;
+    clear_rows(s, rows);
+    for (int64_t r = 0;;) {
+        if (r < s->n_records && s->record_step[r] == t->step)
+            TRY(record(t, r++, hooks, rows, result, e));
+        if (result->outcome == OUTCOME_DIVERGED) break;
+        represent_due(t, rows);
+        if (t->step == s->steps) return ERR_OK;
+        if (!step(t, result)) break;
+    }
+    represent_missing(t, rows);
+    return ERR_OK;
+}
+
+enum err_code trainer_run(struct worker *worker, const struct task *task,
+                          const struct record *record_, const struct trainer_hooks *hooks,
+                          struct rows *rows, struct result *result, struct err *e)
+{
+    struct timespec begin, end;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    struct arena *arena = worker_arena(worker);
+    struct trainer t = {.task = task};
+    const struct data *data;
+    TRY(worker_data(worker, &task->config, task->root, &data, e));
+    TRY(setup_init(&t.setup, &task->config, record_, &data->shape, hooks->metrics, arena, e));
+    TRY(worker_samples(worker, &t.setup, &t.sets, e));
+    *result = (struct result){
+        .trial = task->trial, .attempt = task->attempt, .outcome = OUTCOME_DONE};
+    enum err_code rc = start(&t, arena, e);
+    if (rc == ERR_OK) rc = train(&t, hooks, rows, result, e);
+    graph_clear(&t.setup.graph);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    result->steps_done = t.step;
+    result->seconds =
+        (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
+    return rc;
+}

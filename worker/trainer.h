@@ -1,0 +1,54 @@
+/* trainer.h - trains one network and measures it on the way.
+ *
+ * Numbers depend on (configuration, root seed, trial seed) alone. Weights come from the trial
+ * seed's RNG_INIT, the order of samples from its RNG_ORDER; which samples, from the root seed.
+ *
+ *   real world    batches are cut from a permutation of the training set, a new one each epoch;
+ *                 what is left at the end of an epoch is dropped. batch: full is the set itself
+ *   ideal world   batch t is samples t B .. (t + 1) B - 1 of an endless stream, or of one
+ *                 permutation of a finite pool: no sample twice
+ *
+ * A record at step s is taken after s updates. Train metrics use the first record.train_subset
+ * samples of the training set, the whole set at the last record. */
+#ifndef SHOAL_WORKER_TRAINER_H
+#define SHOAL_WORKER_TRAINER_H
+
+#include "worker/setup.h"
+#include "worker/worker.h"
+
+/* A training run under way, as an experiment's hooks see it. */
+struct trainer {
+    const struct task *task;
+    struct setup setup; /* sizes, and the network: setup.graph */
+    const struct worker_sets *sets;
+    struct batch batch;
+    struct optim optim;
+    struct measured measured; /* at the latest record */
+    int64_t step;             /* updates done */
+    int64_t *order;           /* permutation of the epoch or pool; NULL: samples in sequence */
+    int64_t epoch;            /* that order holds; -1: none */
+};
+
+/* What an experiment adds to plain training. */
+struct trainer_hooks {
+    const struct table *metrics; /* rows of struct metric that may be recorded */
+
+    /* Optional. At each record, after the trainer has measured: values[i] is the place of
+     * record.metric[i], still NaN where metric.value is NULL. */
+    enum err_code (*measure)(struct trainer *t, double *values, struct err *e);
+};
+
+/* experiment.run for plain training with hooks. Local.
+ * errors   those of setup_init and worker_data; ERR_NOMEM; a hook's. Divergence is none: it is
+ *          result->outcome, with a reason; metrics after it are NaN, as are representations of
+ *          slots that were not reached. */
+enum err_code trainer_run(struct worker *worker, const struct task *task,
+                          const struct record *record, const struct trainer_hooks *hooks,
+                          struct rows *rows, struct result *result, struct err *e);
+
+/* Averages over samples 0..n-1 of a set; with gradient also leaves the gradient of the mean
+ * loss in t->setup.graph.dw. For hooks. Local. */
+void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, bool gradient,
+                      struct evaluation *out);
+
+#endif

@@ -1,0 +1,127 @@
+/* worker.c - caches between trials. A tiny trial takes a fraction of a millisecond, a data set
+ * seconds to make: what the next trial can use again stays. */
+#include "worker/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const double samples_budget = 256e6; /* bytes */
+
+/* What a data set depends on. */
+struct data_key {
+    struct config config; /* zero but for data and extra */
+    uint64_t root;
+};
+
+/* What the sets taken from it depend on. */
+struct sets_key {
+    int64_t n_train, n_test, n_probe;
+    int probe_split;
+};
+
+struct worker {
+    struct data_key data_key;
+    struct sets_key sets_key;
+    struct data data;
+    struct worker_sets sets;
+    bool has_data, has_sets;
+    struct arena sets_arena, trial_arena;
+};
+
+struct worker *worker_create(void)
+{
+    return calloc(1, sizeof(struct worker));
+}
+
+static void forget_sets(struct worker *w)
+{
+    arena_clear(&w->sets_arena);
+    w->has_sets = false;
+}
+
+static void forget_data(struct worker *w)
+{
+    forget_sets(w);
+    if (w->has_data) data_close(&w->data);
+    w->has_data = false;
+}
+
+void worker_destroy(struct worker *w)
+{
+    if (!w) return;
+    forget_data(w);
+    arena_clear(&w->trial_arena);
+    free(w);
+}
+
+enum err_code worker_data(struct worker *w, const struct config *c, uint64_t root,
+                          const struct data **out, struct err *e)
+{
+    struct data_key key;
+    memset(&key, 0, sizeof key); /* keys are compared byte by byte */
+    key.config.data = c->data;
+    memcpy(key.config.extra, c->extra, sizeof c->extra);
+    key.root = root;
+    *out = &w->data;
+    if (w->has_data && memcmp(&key, &w->data_key, sizeof key) == 0) return ERR_OK;
+    forget_data(w);
+    memset(&w->data, 0, sizeof w->data);
+    TRY(data_open(c, root, &w->data, e));
+    w->data_key = key;
+    w->has_data = true;
+    return ERR_OK;
+}
+
+/* The training set of a finite pool: the first n of a permutation, so that a larger set
+ * contains a smaller one. *order is to free(); NULL for an endless stream. */
+static enum err_code train_order(const struct worker *w, int64_t **order, struct err *e)
+{
+    int64_t pool = w->data.shape.pool[SPLIT_TRAIN];
+    *order = NULL;
+    if (pool == INT64_MAX) return ERR_OK;
+    *order = malloc((size_t)pool * sizeof **order);
+    if (!*order) return ERR(e, ERR_NOMEM, "no memory for %lld indices", (long long)pool);
+    struct rng r = rng_stream(w->data_key.root, RNG_SUBSET, 0);
+    rng_permutation(&r, pool, *order);
+    return ERR_OK;
+}
+
+static enum err_code make_sets(struct worker *w, const struct sets_key *key, struct err *e)
+{
+    double budget = samples_budget;
+    struct arena *arena = &w->sets_arena;
+    int64_t *order;
+    TRY(train_order(w, &order, e));
+    enum err_code rc = samples_init(&w->sets.train, &w->data, SPLIT_TRAIN, key->n_train, order,
+                                    &budget, arena, e);
+    free(order);
+    TRY(rc);
+    TRY(samples_init(&w->sets.test, &w->data, SPLIT_TEST, key->n_test, NULL, &budget, arena,
+                     e));
+    return samples_init(&w->sets.probe, &w->data, (enum split)key->probe_split, key->n_probe,
+                        NULL, &budget, arena, e);
+}
+
+enum err_code worker_samples(struct worker *w, const struct setup *s,
+                             const struct worker_sets **out, struct err *e)
+{
+    struct sets_key key;
+    memset(&key, 0, sizeof key);
+    key.n_train = s->n_train;
+    key.n_test = s->n_test;
+    key.n_probe = s->record->n_layers ? s->record->probe_n : 0;
+    key.probe_split = s->record->n_layers ? s->record->probe_split : 0;
+    *out = &w->sets;
+    if (w->has_sets && memcmp(&key, &w->sets_key, sizeof key) == 0) return ERR_OK;
+    forget_sets(w);
+    TRY(make_sets(w, &key, e));
+    w->sets_key = key;
+    w->has_sets = true;
+    return ERR_OK;
+}
+
+struct arena *worker_arena(struct worker *w)
+{
+    arena_clear(&w->trial_arena);
+    return &w->trial_arena;
+}

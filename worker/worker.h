@@ -1,0 +1,37 @@
+/* worker.h - what a worker keeps between trials: the open data set, and the samples it has
+ * already made into numbers. */
+#ifndef SHOAL_WORKER_WORKER_H
+#define SHOAL_WORKER_WORKER_H
+
+#include "base/arena.h"
+#include "worker/data.h"
+#include "worker/samples.h"
+#include "worker/setup.h"
+
+struct worker;
+
+/* NULL when memory is exhausted. Local. */
+struct worker *worker_create(void);
+void worker_destroy(struct worker *w); /* of NULL is fine */
+
+/* The data set of a configuration, open; the one of the trial before if its settings and the
+ * root seed are the same. Borrowed until the next call. errors   as data_open. Local. */
+enum err_code worker_data(struct worker *w, const struct config *c, uint64_t root,
+                          const struct data **out, struct err *e);
+
+/* The sets that a trial draws from, likewise kept from trial to trial. */
+struct worker_sets {
+    struct samples train, test, probe;
+};
+
+/* Training set: a subset of a finite pool seeded by the root seed alone, or the first samples
+ * of an endless stream. Test and probe sets: the first samples of their split. Sets are held in
+ * memory as far as 256 MB reach, the training set first. Call worker_data before, for the same
+ * trial. Borrowed until the next call. errors   ERR_NOMEM. Local. */
+enum err_code worker_samples(struct worker *w, const struct setup *s,
+                             const struct worker_sets **out, struct err *e);
+
+/* Memory for one trial, empty. Local. */
+struct arena *worker_arena(struct worker *w);
+
+#endif
