@@ -8,13 +8,21 @@ double samples_bytes(const struct data_shape *shape, int64_t n)
     return (double)n * ((double)shape->dim * sizeof(real) + sizeof(int32_t) + sizeof(int64_t));
 }
 
+double samples_held(const struct data_shape *shape, int64_t n, double *budget)
+{
+    double bytes = samples_bytes(shape, n);
+    if (bytes > *budget) return 0;
+    *budget -= bytes;
+    return bytes;
+}
+
 static enum err_code no_memory(int64_t n, struct err *e)
 {
     return ERR(e, ERR_NOMEM, "no memory for %lld samples", (long long)n);
 }
 
 /* Fetches the whole set in pieces, so that the indices of an unordered one stay few. */
-static void load(struct samples *s)
+static void fetch_all(struct samples *s)
 {
     enum { AT_ONCE = 256 };
     int64_t index[AT_ONCE], dim = s->data->shape.dim;
@@ -25,23 +33,20 @@ static void load(struct samples *s)
     }
 }
 
-enum err_code samples_init(struct samples *s, const struct data *data, enum split split,
-                           int64_t n, const int64_t *order, double *budget, struct arena *arena,
+enum err_code samples_load(struct samples *s, double *budget, struct arena *arena,
                            struct err *e)
 {
-    *s = (struct samples){.data = data, .split = split, .n = n};
-    if (order) {
-        s->index = arena_array(arena, (size_t)n, sizeof *s->index);
-        if (!s->index) return no_memory(n, e);
-        memcpy(s->index, order, (size_t)n * sizeof *s->index);
+    if (s->index) {
+        size_t bytes = (size_t)s->n * sizeof *s->index;
+        int64_t *index = arena_alloc(arena, bytes);
+        if (!index) return no_memory(s->n, e);
+        s->index = memcpy(index, s->index, bytes);
     }
-    double bytes = samples_bytes(&data->shape, n);
-    if (bytes > *budget) return ERR_OK;
-    *budget -= bytes;
-    s->x = arena_array(arena, (size_t)(n * data->shape.dim), sizeof *s->x);
-    s->label = arena_array(arena, (size_t)n, sizeof *s->label);
-    if (!s->x || !s->label) return no_memory(n, e);
-    load(s);
+    if (samples_held(&s->data->shape, s->n, budget) == 0) return ERR_OK;
+    s->x = arena_array(arena, (size_t)(s->n * s->data->shape.dim), sizeof *s->x);
+    s->label = arena_array(arena, (size_t)s->n, sizeof *s->label);
+    if (!s->x || !s->label) return no_memory(s->n, e);
+    fetch_all(s);
     return ERR_OK;
 }
 
