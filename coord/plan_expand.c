@@ -35,6 +35,13 @@ static enum err_code no_memory(struct err *e)
     return ERR(e, ERR_NOMEM, "no memory for the plan");
 }
 
+static enum err_code too_many(const struct sweep *s, struct err *e)
+{
+    yaml_problem(s->file, sweep_mark(s, "sweep.axes"), NULL, "more than %d combinations",
+                 PLAN_MAX_TRIALS);
+    return ERR(e, ERR_CONFIG, "%s: 1 error", s->file->name);
+}
+
 /* ---- levels ---- */
 
 static enum err_code level_setup(struct plan *p, const struct axis *axis, struct plan_level *l,
@@ -84,14 +91,14 @@ static enum err_code levels_setup(struct plan *p, struct err *e)
         inner->level[first].when = when;
         inner->level[first].past = inner->n_levels;
     }
-    int64_t stride = 1;
+    int64_t stride = 1, all = 1;
     for (int i = n - 1; i >= 0; i--) {
         inner->level[i].stride = stride;
         if (__builtin_mul_overflow(stride, inner->level[i].axis->count, &stride))
-            return ERR(e, ERR_CONFIG, "%s: the axes have more than 2^63 combinations",
-                       s->file->name);
+            return too_many(s, e);
     }
-    return ERR_OK;
+    for (int i = 0; i < s->n_axes; i++) all *= s->axis[i].count; /* a factor of stride */
+    return all > PLAN_MAX_TRIALS ? too_many(s, e) : ERR_OK;
 }
 
 /* Does the condition hold of the configuration as it is? */
@@ -116,16 +123,34 @@ static uint64_t shape_key(const struct expansion *x)
     return h ? h : 1;
 }
 
+/* The value inside node that the message quotes, or NULL. */
+static const struct yaml_node *quoted_in(const struct yaml_node *node, const char *message)
+{
+    if (node->kind == YAML_SCALAR) {
+        char quoted[TASK_NAME];
+        snprintf(quoted, sizeof quoted, "'%s'", node->text);
+        return strstr(message, quoted) ? node : NULL;
+    }
+    const struct yaml_node *found = NULL;
+    for (int i = 0; i < node->count && !found; i++) found = quoted_in(node->child[i], message);
+    return found;
+}
+
 /* What the experiment refuses becomes a problem where the blamed key got its value. */
-static void blame(struct expansion *x, const char *text)
+static void blame(struct expansion *x, const char *message)
 {
     const struct sweep *s = x->plan->sweep;
     char key[2 * TASK_NAME];
-    snprintf(key, sizeof key, "%.*s", (int)strcspn(text, ": "), text);
+    snprintf(key, sizeof key, "%.*s", (int)strcspn(message, ": "), message);
     struct yaml_mark mark = sweep_mark(s, key);
+    if (strncmp(key, "record.", 7) == 0) {
+        const struct yaml_node *record = yaml_get(s->file->root, "record");
+        const struct yaml_node *word = record ? quoted_in(record, message) : NULL;
+        if (word) mark = word->mark;
+    }
     for (const struct yaml_problem *p = s->file->problem; p; p = p->before)
         if (p->mark.line == mark.line && p->mark.column == mark.column) return;
-    if (x->n_problems++ < MAX_PROBLEMS) yaml_problem(s->file, mark, NULL, "%s", text);
+    if (x->n_problems++ < MAX_PROBLEMS) yaml_problem(s->file, mark, NULL, "%s", message);
 }
 
 /* The shape of the current configuration; -1 if the experiment refuses it. */
@@ -201,9 +226,7 @@ static enum err_code leaf(struct expansion *x, struct err *e)
 {
     struct plan *p = x->plan;
     const struct sweep *s = p->sweep;
-    if (++x->visited > PLAN_MAX_TRIALS)
-        return ERR(e, ERR_CONFIG, "%s: more than %d combinations", s->file->name,
-                   PLAN_MAX_TRIALS);
+    if (++x->visited > PLAN_MAX_TRIALS) return too_many(s, e);
     for (int i = 0; i < s->n_exclude; i++) {
         if (!plan_holds(s, s->exclude[i], &x->config)) continue;
         p->n_excluded++;
