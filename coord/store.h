@@ -3,17 +3,26 @@
  *
  * Schema (a trial is a row; row numbers never change, an extension adds rows behind):
  *
- *   /trial /record /slot          dimension scales (netCDF-4: named dimensions)
- *   /trials/id                    uint64 [trial]; 0: row not in use
- *   /trials/state                 uint8 [trial], enum trial_state; written after all else of a
- * row /trials/seed seconds worker checksum steps_done   [trial] /trials/<field> [trial] one per
- * field that varies: int64, float64, or fixed text /metrics/<name>               float64
- * [trial, record], NaN until written /metrics/step                 float64 [trial, record],
- * optimizer steps done at the record /representations/<probe set>/<layer>/<d>/data   float32
- * [member, slot, probe, d] /representations/<probe set>/<layer>/<d>/trial  int64 [member]: the
- * row of each member /probe/<probe set>/index      int64 [probe], samples of the split
- *   /provenance                   group; text attributes, and datasets sweep, resolved (text)
- *   /alignment                    external link to STORE.d/alignment.h5:/alignment
+ *   /                              text attributes: name, experiment, seed, what is recorded
+ *   /trial /record /slot           dimension scales (netCDF-4: named dimensions)
+ *   /trials                        text attributes: the settings that are the same in all rows
+ *   /trials/id                     uint64 [trial]; 0: row not in use
+ *   /trials/state                  uint8 [trial], enum trial_state; written last of a row
+ *   /trials/{seed, seconds, worker, checksum, steps_done}   [trial]
+ *   /trials/<field>                [trial] one per field that varies: int64, float64 or text
+ *   /metrics/<name>                float64 [trial, record], NaN until written
+ *   /metrics/step                  float64 [trial, record], optimizer steps done by then
+ *   /representations/<probe set>/<layer>/<d>/data    float32 [member, slot, probe, d]
+ *   /representations/<probe set>/<layer>/<d>/trial   int64 [member]: the row of each member
+ *   /representations/<probe set>/probe               int64 [probe], as /probe/<probe set>/index
+ *   /probe/<probe set>/index       int64 [probe], samples of the split
+ *   /provenance                    text attributes, and datasets sweep, resolved (text);
+ *                                  before: the provenance of the store that was extended
+ *
+ * A representation has a class, a group, for each of its layers and their numbers of features
+ * d. What an analysis finds is in files of its own in STORE.d/. They are not linked from here:
+ * a link to a file that is not there (yet, or after the store was copied alone) keeps netCDF
+ * readers from opening the store at all.
  */
 #ifndef SHOAL_COORD_STORE_H
 #define SHOAL_COORD_STORE_H
@@ -42,10 +51,10 @@ enum err_code store_open(const char *path, const struct record *record, struct s
                          struct err *e);
 enum err_code store_close(struct store *s, struct err *e);
 
-/* Writes one trial's row: metrics, representations, then seconds, worker, checksum, and its
- * state last. records and layer_dim are those of the trial's shape. Fills result->checksum
- * (XXH64 over metric, step and layer bytes in this order). Independent of other ranks. Local.
- * cost     raw writes only */
+/* Writes one trial's row (of a failed one no numbers): metrics, representations, then seconds,
+ * worker, checksum, and its state last. records and layer_dim are those of the trial's shape.
+ * Fills result->checksum (XXH64 over metric, step and layer bytes in this order). Independent
+ * of other ranks. Local. cost     raw writes only */
 enum err_code store_write(struct store *s, int64_t row, const struct trial_shape *shape,
                           const struct rows *rows, struct result *result, struct err *e);
 

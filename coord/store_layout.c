@@ -1,0 +1,360 @@
+/* store_layout.c - which rows, settings and classes a store has, from a plan and the store that
+ * is there.
+ *
+ * Rows of the store that is there keep their numbers and its classes the order of their
+ * members; what is new comes behind. To extend: a column is a row of store_columns, something
+ * more that must agree between store and sweep a line in store_identity (and a larger
+ * STORE_IDENTITY; stores made before lack it and are refused). */
+#include "coord/store_layout.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+static hid_t type_u8(void)
+{
+    return H5T_STD_U8LE;
+}
+static hid_t type_u64(void)
+{
+    return H5T_STD_U64LE;
+}
+static hid_t type_i32(void)
+{
+    return H5T_STD_I32LE;
+}
+static hid_t type_i64(void)
+{
+    return H5T_STD_I64LE;
+}
+static hid_t type_f64(void)
+{
+    return H5T_IEEE_F64LE;
+}
+
+const struct store_column store_columns[STORE_COLUMNS] = {
+    {"id", type_u64},         {"state", type_u8},   {"seed", type_u64},
+    {"seconds", type_f64},    {"worker", type_i32}, {"checksum", type_u64},
+    {"steps_done", type_i64},
+};
+
+static const char *slot_name(int64_t slot, char out[32])
+{
+    if (slot == SLOT_INIT) return "init";
+    if (slot == SLOT_FINAL) return "final";
+    snprintf(out, 32, "%lld", (long long)slot);
+    return out;
+}
+
+void store_identity(const struct sweep *sweep, struct store_identity out[STORE_IDENTITY])
+{
+    static const char *const grids[] = {"linear", "log", "last"};
+    const struct record *r = &sweep->record;
+    struct text list = {0};
+    char number[32];
+    int n = 0;
+#define ADD(key, ...)                                                                          \
+    do {                                                                                       \
+        INVARIANT(n < STORE_IDENTITY);                                                         \
+        out[n].name = key;                                                                     \
+        snprintf(out[n++].text, sizeof out->text, __VA_ARGS__);                                \
+    } while (0)
+    ADD("schema", "1");
+    ADD("name", "%s", sweep->name);
+    ADD("experiment", "%s", sweep->experiment->row.name);
+    ADD("seed", "%llu", (unsigned long long)sweep->root);
+    for (int i = 0; i < r->n_metrics; i++) text_add(&list, "%s%s", i ? " " : "", r->metric[i]);
+    ADD("record.metrics", "%s", list.at ? list.at : "");
+    ADD("record.every", r->grid == GRID_LAST ? "%s" : "%s %lld", grids[r->grid],
+        (long long)r->grid_count);
+    ADD("record.train_subset", "%lld", (long long)r->train_subset);
+    list.length = 0;
+    for (int i = 0; i < r->n_layers; i++) text_add(&list, "%s%s", i ? " " : "", r->layer[i]);
+    ADD("record.representations.layers", "%s", r->n_layers ? list.at : "");
+    list.length = 0;
+    for (int i = 0; i < r->n_slots; i++)
+        text_add(&list, "%s%s", i ? " " : "", slot_name(r->slot[i], number));
+    ADD("record.representations.at", "%s", r->n_slots ? list.at : "");
+    ADD("record.representations.probe", "%s %lld", store_probe_set(r), (long long)r->probe_n);
+    ADD("stop.diverged.above", "%s", text_double(r->diverged_above, number));
+#undef ADD
+    INVARIANT(n == STORE_IDENTITY);
+    text_clear(&list);
+}
+
+const char *store_probe_set(const struct record *record)
+{
+    return record->probe_split ? "test" : "train";
+}
+
+const char *store_class_path(const struct record *record, int layer, int64_t d, char *out,
+                             size_t size)
+{
+    snprintf(out, size, "representations/%s/%s/%lld", store_probe_set(record),
+             record->layer[layer], (long long)d);
+    return out;
+}
+
+/* A whole column as the type; NULL: not there, or not [*n] (*n < 0: any length, filled in). */
+static void *read_column(hid_t file, const char *name, hid_t mem_type, size_t size, int64_t *n,
+                         struct arena *arena)
+{
+    hsize_t dims[1];
+    void *out = NULL;
+    hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
+    if (dataset < 0) return NULL;
+    if (h5_dims(dataset, 1, dims) == 1 && (*n < 0 || *n == (int64_t)dims[0])) {
+        *n = (int64_t)dims[0];
+        out = arena_array(arena, (size_t)*n, size);
+        if (out && H5Dread(dataset, mem_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) < 0)
+            out = NULL;
+    }
+    h5_release(dataset);
+    return out;
+}
+
+static enum err_code read_class(hid_t file, const char *path, const struct record *record,
+                                struct store_class *c, struct arena *arena, struct err *e)
+{
+    char group[256], member[300];
+    hsize_t dims[4];
+    store_class_path(record, c->layer, c->d, group, sizeof group);
+    snprintf(member, sizeof member, "%s/trial", group);
+    c->n = -1;
+    c->row = read_column(file, member, H5T_NATIVE_INT64, sizeof *c->row, &c->n, arena);
+    snprintf(member, sizeof member, "%s/data", group);
+    hid_t data = H5Dopen2(file, member, H5P_DEFAULT);
+    int n_dims = h5_dims(data, 4, dims);
+    h5_release(data);
+    if (!c->row || n_dims != 4 || (int64_t)dims[0] != c->n ||
+        (int64_t)dims[1] != record->n_slots || (int64_t)dims[2] != record->probe_n ||
+        (int64_t)dims[3] != c->d)
+        return ERR(e, ERR_FORMAT, "'%s': /%s does not have the sizes of the sweep", path,
+                   group);
+    c->n_old = c->n;
+    return ERR_OK;
+}
+
+enum err_code store_classes_read(hid_t file, const char *path, const struct record *record,
+                                 struct arena *arena, struct store_class **out, int *n,
+                                 struct err *e)
+{
+    char group[160];
+    char **names[TASK_MAX_LAYERS];
+    int count[TASK_MAX_LAYERS], total = 0;
+    for (int l = 0; l < record->n_layers; l++) {
+        snprintf(group, sizeof group, "representations/%s/%s", store_probe_set(record),
+                 record->layer[l]);
+        names[l] = h5_names(file, group, arena, &count[l]);
+        if (!names[l]) return ERR(e, ERR_FORMAT, "'%s' has no readable /%s", path, group);
+        total += count[l];
+    }
+    *n = total;
+    *out = arena_array(arena, (size_t)total, sizeof **out);
+    if (!*out) return ERR(e, ERR_NOMEM, "no memory for %d classes", total);
+    struct store_class *c = *out;
+    for (int l = 0; l < record->n_layers; l++)
+        for (int i = 0; i < count[l]; i++, c++) {
+            *c = (struct store_class){.layer = l, .d = strtoll(names[l][i], NULL, 10)};
+            TRY(read_class(file, path, record, c, arena, e));
+        }
+    return ERR_OK;
+}
+
+static enum err_code check_identity(struct store_old *old, const struct sweep *sweep,
+                                    struct err *e)
+{
+    struct store_identity *want = arena_array(&old->arena, STORE_IDENTITY, sizeof *want);
+    if (!want) return ERR(e, ERR_NOMEM, "no memory to compare '%s'", old->path);
+    store_identity(sweep, want);
+    for (int i = 0; i < STORE_IDENTITY; i++) {
+        const char *is = h5_attribute_read(old->file, want[i].name, &old->arena);
+        if (!is)
+            return ERR(e, ERR_FORMAT, "'%s' is not a store: no attribute '%s'", old->path,
+                       want[i].name);
+        if (strcmp(is, want[i].text) != 0)
+            return ERR(e, ERR_CONFIG,
+                       "the store '%s' belongs to another sweep: its %s is '%s', the sweep "
+                       "file says '%s'; write to another store (-o)",
+                       old->path, want[i].name, is, want[i].text);
+    }
+    return ERR_OK;
+}
+
+static bool is_column(const char *name)
+{
+    for (int i = 0; i < STORE_COLUMNS; i++)
+        if (strcmp(store_columns[i].name, name) == 0) return true;
+    return false;
+}
+
+static enum err_code read_old(struct store_old *old, const struct record *record, struct err *e)
+{
+    int n_names;
+    hsize_t dims[2];
+    char **names = h5_names(old->file, "trials", &old->arena, &n_names);
+    old->n_rows = -1;
+    old->id = read_column(old->file, "trials/id", H5T_NATIVE_UINT64, sizeof *old->id,
+                          &old->n_rows, &old->arena);
+    old->state = read_column(old->file, "trials/state", H5T_NATIVE_UINT8, sizeof *old->state,
+                             &old->n_rows, &old->arena);
+    if (!names || !old->id || !old->state)
+        return ERR(e, ERR_FORMAT, "'%s' is not a store: no readable /trials", old->path);
+    hid_t step = H5Dopen2(old->file, "metrics/step", H5P_DEFAULT);
+    int n_dims = h5_dims(step, 2, dims);
+    h5_release(step);
+    if (n_dims != 2 || (int64_t)dims[0] != old->n_rows)
+        return ERR(e, ERR_FORMAT, "'%s' has no readable /metrics/step", old->path);
+    old->records = (int64_t)dims[1];
+    old->axis = names;
+    for (int i = 0; i < n_names; i++)
+        if (!is_column(names[i])) old->axis[old->n_axes++] = names[i];
+    return store_classes_read(old->file, old->path, record, &old->arena, &old->class,
+                              &old->n_classes, e);
+}
+
+enum err_code store_old_open(const char *path, const struct sweep *sweep, struct store_old *out,
+                             struct err *e)
+{
+    *out = (struct store_old){.path = path, .file = h5_open_read(path)};
+    if (out->file < 0) {
+        H5_ERR(e, "cannot read the store '%s'", path);
+        if (e) e->code = ERR_FORMAT;
+        return ERR_FORMAT;
+    }
+    TRY(check_identity(out, sweep, e));
+    return read_old(out, &sweep->record, e);
+}
+
+void store_old_close(struct store_old *old)
+{
+    h5_release(old->file);
+    arena_clear(&old->arena);
+}
+
+/* Gives every trial its row. */
+static enum err_code init_rows(struct store_layout *l, const struct store_old *old,
+                               int64_t *row, struct arena *arena, struct err *e)
+{
+    int64_t n = l->plan->n_trials, common = 0;
+    if (!row) row = arena_array(arena, (size_t)n, sizeof *row);
+    l->n_old = l->n_rows = old ? old->n_rows : 0;
+    l->trial_of = arena_array(arena, (size_t)(l->n_old + n), sizeof *l->trial_of);
+    if (!row || !l->trial_of) return ERR(e, ERR_NOMEM, "no memory for %lld rows", (long long)n);
+    for (int64_t t = 0; t < n; t++) row[t] = -1;
+    for (int64_t r = 0; r < l->n_old; r++) {
+        int64_t t = l->trial_of[r] = plan_find(l->plan, old->id[r]);
+        if (t >= 0) row[t] = r;
+        common += t >= 0;
+    }
+    if (old && common == 0)
+        return ERR(e, ERR_CONFIG,
+                   "the store '%s' belongs to another sweep: none of its %lld trials is among "
+                   "the %lld of the sweep file; write to another store (-o)",
+                   old->path, (long long)old->n_rows, (long long)n);
+    for (int64_t t = 0; t < n; t++)
+        if (row[t] < 0) {
+            row[t] = l->n_rows;
+            l->trial_of[l->n_rows++] = t;
+        }
+    return ERR_OK;
+}
+
+static bool add_axis(struct store_layout *l, const struct field *f)
+{
+    for (int i = 0; f && i < l->n_axes; i++)
+        if (l->axis[i] == f) return true;
+    if (f) l->axis[l->n_axes++] = f;
+    return f;
+}
+
+/* Settings that vary between rows: in the store, in the plan, or between the two. */
+static enum err_code init_axes(struct store_layout *l, const struct store_old *old,
+                               struct arena *arena, struct err *e)
+{
+    const struct table *fields = &l->plan->sweep->experiment->fields;
+    l->axis = arena_array(arena, (size_t)fields->count, sizeof *l->axis);
+    if (!l->axis) return ERR(e, ERR_NOMEM, "no memory for %d settings", fields->count);
+    for (int i = 0; old && i < old->n_axes; i++)
+        if (!add_axis(l, field_find(fields, old->axis[i], NULL)))
+            return ERR(e, ERR_CONFIG, "the store '%s' has a setting '%s' unknown to this shoal",
+                       old->path, old->axis[i]);
+    for (int i = 0; i < l->plan->n_varied; i++) add_axis(l, l->plan->varied[i]);
+    hid_t trials = old ? H5Gopen2(old->file, "trials", H5P_DEFAULT) : -1;
+    struct config config;
+    plan_config(l->plan, 0, &config);
+    for (int i = 0; trials >= 0 && i < fields->count; i++) {
+        const struct field *f = (const struct field *)table_row(fields, i);
+        char now[TASK_PATH + 1];
+        const char *was = h5_attribute_read(trials, f->row.name, arena);
+        if (was && strcmp(was, field_text(f, &config, now, sizeof now)) != 0) add_axis(l, f);
+    }
+    h5_release(trials);
+    return ERR_OK;
+}
+
+/* The class of a layer with d features, made when there is none; NULL: no memory. */
+static struct store_class *need_class(struct store_layout *l, int layer, int64_t d,
+                                      struct arena *arena)
+{
+    for (int i = l->n_classes - 1; i >= 0; i--)
+        if (l->class[i].layer == layer && l->class[i].d == d) return &l->class[i];
+    if (l->n_classes == l->class_capacity) {
+        int capacity = 2 * l->class_capacity + 16;
+        struct store_class *grown = arena_array(arena, (size_t)capacity, sizeof *grown);
+        if (!grown) return NULL;
+        if (l->n_classes) memcpy(grown, l->class, (size_t)l->n_classes * sizeof *grown);
+        l->class = grown;
+        l->class_capacity = capacity;
+    }
+    l->class[l->n_classes] = (struct store_class){.layer = layer, .d = d};
+    return &l->class[l->n_classes++];
+}
+
+/* Counts the members of every class, then numbers them. */
+static enum err_code init_classes(struct store_layout *l, const struct store_old *old,
+                                  struct arena *arena, struct err *e)
+{
+    int n_layers = l->plan->sweep->record.n_layers;
+    for (int i = 0; old && i < old->n_classes; i++) {
+        struct store_class *c = need_class(l, old->class[i].layer, old->class[i].d, arena);
+        if (!c) goto nomem;
+        c->n = c->n_old = old->class[i].n;
+    }
+    for (int64_t r = l->n_old; r < l->n_rows; r++)
+        for (int k = 0; k < n_layers; k++) {
+            int64_t d = plan_shape(l->plan, l->trial_of[r])->layer_dim[k];
+            struct store_class *c = d > 0 ? need_class(l, k, d, arena) : NULL;
+            if (d > 0 && !c) goto nomem;
+            if (c) c->n++;
+        }
+    for (int i = 0; i < l->n_classes; i++) {
+        struct store_class *c = &l->class[i];
+        c->row = arena_array(arena, (size_t)c->n, sizeof *c->row);
+        if (!c->row) goto nomem;
+        if (c->n_old) memcpy(c->row, old->class[i].row, (size_t)c->n_old * sizeof *c->row);
+        c->n = c->n_old;
+    }
+    for (int64_t r = l->n_old; r < l->n_rows; r++)
+        for (int k = 0; k < n_layers; k++) {
+            int64_t d = plan_shape(l->plan, l->trial_of[r])->layer_dim[k];
+            struct store_class *c = d > 0 ? need_class(l, k, d, arena) : NULL;
+            if (c) c->row[c->n++] = r;
+        }
+    return ERR_OK;
+nomem:
+    return ERR(e, ERR_NOMEM, "no memory for the classes of representations");
+}
+
+enum err_code store_layout_init(struct store_layout *l, const struct plan *plan,
+                                const struct store_old *old, int64_t *row, struct arena *arena,
+                                struct err *e)
+{
+    *l = (struct store_layout){.plan = plan, .records = plan->max_records};
+    if (old && old->records > l->records) l->records = old->records;
+    TRY(init_rows(l, old, row, arena, e));
+    TRY(init_axes(l, old, arena, e));
+    return init_classes(l, old, arena, e);
+}

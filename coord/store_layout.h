@@ -1,0 +1,84 @@
+/* store_layout.h - what a store holds and where: rows, settings, classes of representations.
+ *
+ * Private to store*.c. A layout is computed from a plan and the store that is there before (if
+ * any); making a store and extending one are then the same work. */
+#ifndef SHOAL_COORD_STORE_LAYOUT_H
+#define SHOAL_COORD_STORE_LAYOUT_H
+
+#include "coord/h5.h"
+#include "coord/plan.h"
+
+/* Columns of /trials that every store has; the settings that vary stand behind them. */
+struct store_column {
+    const char *name;
+    hid_t (*type)(void);
+};
+enum { STORE_COLUMNS = 7 };
+extern const struct store_column store_columns[STORE_COLUMNS];
+
+enum { STORE_IDENTITY = 11 };
+
+/* What must be the same for a store and a sweep to belong together: attributes of the root. */
+struct store_identity {
+    const char *name;
+    char text[TASK_MAX_METRICS * TASK_NAME];
+};
+void store_identity(const struct sweep *sweep, struct store_identity out[STORE_IDENTITY]);
+
+/* All members of one layer with one number of features. */
+struct store_class {
+    int layer; /* place in record.layer */
+    int64_t d;
+    int64_t n_old, n; /* members: those of the store before come first */
+    int64_t *row;     /* [n] of each member */
+};
+
+/* A store that is there, opened for reading. */
+struct store_old {
+    const char *path;
+    hid_t file;
+    struct arena arena;
+    int64_t n_rows, records;
+    uint64_t *id;   /* [n_rows] */
+    uint8_t *state; /* [n_rows] enum trial_state */
+    int n_axes;
+    char **axis; /* dotted keys of the settings that vary */
+    int n_classes;
+    struct store_class *class;
+};
+
+/* Opens a store and checks that it belongs to the sweep. store_old_close in any case.
+ * errors   ERR_CONFIG names what differs; ERR_FORMAT what the file lacks. Local. */
+enum err_code store_old_open(const char *path, const struct sweep *sweep, struct store_old *out,
+                             struct err *e);
+void store_old_close(struct store_old *old);
+
+/* Path of the class's group, under the root. Returns out. */
+const char *store_class_path(const struct record *record, int layer, int64_t d, char *out,
+                             size_t size);
+
+/* "test", "train": the set whose samples are the probes. */
+const char *store_probe_set(const struct record *record);
+
+/* The classes that a file has. errors   ERR_FORMAT. Local. */
+enum err_code store_classes_read(hid_t file, const char *path, const struct record *record,
+                                 struct arena *arena, struct store_class **out, int *n,
+                                 struct err *e);
+
+struct store_layout {
+    const struct plan *plan;
+    int64_t n_old, n_rows, records;
+    int64_t *trial_of; /* [n_rows] trial of the plan, -1: no longer in it */
+    int n_axes;
+    const struct field **axis;
+    int n_classes, class_capacity;
+    struct store_class *class;
+};
+
+/* old: NULL for a new store. row[n_trials] (may be NULL) receives each trial's row.
+ * errors   ERR_NOMEM; ERR_CONFIG when no trial is in both, or a setting is unknown. Local. */
+enum err_code store_layout_init(struct store_layout *l, const struct plan *plan,
+                                const struct store_old *old, int64_t *row, struct arena *arena,
+                                struct err *e);
+
+#endif

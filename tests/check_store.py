@@ -1,0 +1,44 @@
+"""check_store.py STORE - the store as h5py and xarray users see it. Exit 77: no h5py."""
+import sys
+
+try:
+    import h5py
+except ImportError:
+    sys.exit(77)
+
+path = sys.argv[1]
+with h5py.File(path, "r") as f:
+    n = f["trials/id"].shape[0]
+    assert len(set(f["trials/id"][:])) == n, "ids are not distinct"
+    assert f["trials/state"].dtype == "u1"
+    for name, d in f["trials"].items():
+        assert d.shape == (n,), name
+        assert d.dims[0].keys() == ["trial"], name
+    for name, d in f["metrics"].items():
+        assert d.shape == (n, f["record"].shape[0]), name
+        assert [x.keys()[0] for x in d.dims] == ["trial", "record"], name
+    assert f.attrs["name"] == "fake" and f.attrs["seed"] == "42"
+    assert f["trials"].attrs["optim.lr"] == "0.1"
+    assert f["provenance"].attrs["git"] == "0123abc"
+    assert f["provenance/resolved"][()] == b"name: fake\n"
+    for layer in f["representations/test"].values():
+        for c in layer.values() if isinstance(layer, h5py.Group) else []:
+            assert c["data"].shape[0] == c["trial"].shape[0]
+            names = [x.keys()[0] for x in c["data"].dims]
+            assert names == ["trial", "slot", "probe", "feature"], names
+    assert list(f["slot"][:]) == [-1, -2]
+    assert list(f["probe/test/index"][:]) == list(range(6))
+
+try:
+    import xarray
+    import h5netcdf  # noqa: F401
+except ImportError:
+    sys.exit(0)
+
+metrics = xarray.open_dataset(path, group="metrics", engine="h5netcdf")
+assert dict(metrics.sizes) == {"trial": n, "record": 5}, metrics.sizes
+assert metrics["train_loss"].dims == ("trial", "record")
+trials = xarray.open_dataset(path, group="trials", engine="h5netcdf")
+assert trials["model.width"].dims == ("trial",)
+data = xarray.open_dataset(path, group="representations/test/hidden.1/8", engine="h5netcdf")
+assert data["data"].dims == ("trial", "slot", "probe", "feature"), data

@@ -1,0 +1,322 @@
+/* store_fake.h - a small sweep made by hand, its plan, and rows that are a function of the
+ * trial, for tests of the store without a sweep file or training. Include once per program:
+ * it defines the plan_* functions. */
+#ifndef SHOAL_TESTS_STORE_FAKE_H
+#define SHOAL_TESTS_STORE_FAKE_H
+
+#include <check.h>
+#include <hdf5.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "coord/store.h"
+
+static const struct row fake_activation_rows[] = {{"relu"}, {"leaky_relu"}, {"gelu"}};
+static const struct table fake_activations = TABLE("activation", fake_activation_rows);
+
+#define FAKE_FIELD(key, type_, member, fallback_, ...)                                         \
+    {                                                                                          \
+        .row = {key}, .type = type_, .offset = FIELD_AT(struct config, member),                \
+        .fallback = fallback_, .flags = FIELD_IDENTITY, __VA_ARGS__                            \
+    }
+static const struct field fake_fields[] = {
+    FAKE_FIELD("model.width", FIELD_INT, model.width, "64"),
+    FAKE_FIELD("optim.lr", FIELD_FLOAT, optim.lr, "0.1"),
+    FAKE_FIELD("model.activation", FIELD_NAME, model.activation, "relu",
+               .names = &fake_activations),
+    FAKE_FIELD("model.freeze_output", FIELD_BOOL, model.freeze_output, "false"),
+    FAKE_FIELD("data.path", FIELD_TEXT, data.path, "a", .size = TASK_PATH),
+};
+enum { FAKE_WIDTH, FAKE_LR, FAKE_ACTIVATION, FAKE_FREEZE, FAKE_PATH };
+
+static const struct experiment fake_experiment = {
+    .row = {"train"},
+    .fields = TABLE("field", fake_fields),
+};
+
+/* Every width with every activation is a configuration. */
+struct fake {
+    int n_widths, n_activations;
+    int64_t width[8];
+    int activation[4];
+    double lr;
+    int64_t records; /* of the widest; a narrower one may have fewer */
+};
+static struct fake fake;
+static struct sweep sweep;
+static struct plan plan;
+static struct trial_shape shapes[32];
+static const struct field *varied[8];
+static struct err e;
+
+void plan_config(const struct plan *p, int64_t c, struct config *out)
+{
+    (void)p;
+    memset(out, 0, sizeof *out);
+    field_defaults(&fake_experiment.fields, out);
+    out->model.width = fake.width[c / fake.n_activations];
+    out->model.activation = fake.activation[c % fake.n_activations];
+    out->optim.lr = fake.lr;
+    out->model.freeze_output = out->model.width > 64;
+}
+
+int64_t plan_config_of(const struct plan *p, int64_t trial)
+{
+    return trial / p->sweep->seeds;
+}
+
+uint64_t plan_seed(const struct plan *p, int64_t trial)
+{
+    return (uint64_t)(trial % p->sweep->seeds);
+}
+
+uint64_t plan_id(const struct plan *p, int64_t trial)
+{
+    struct config c;
+    plan_config(p, plan_config_of(p, trial), &c);
+    char text[128];
+    int n = snprintf(text, sizeof text, "%lld %d %a %d", (long long)c.model.width,
+                     c.model.activation, c.optim.lr, (int)plan_seed(p, trial));
+    return XXH64(text, (size_t)n, 0);
+}
+
+int64_t plan_find(const struct plan *p, uint64_t id)
+{
+    for (int64_t t = 0; t < p->n_trials; t++)
+        if (plan_id(p, t) == id) return t;
+    return -1;
+}
+
+const struct trial_shape *plan_shape(const struct plan *p, int64_t trial)
+{
+    return &p->shape[plan_config_of(p, trial)];
+}
+
+/* The plan of `fake` with `sweep`: two recorded layers, of which the narrowest network has one;
+ * a layer has width / 16 features. */
+static const struct plan *fake_plan(void)
+{
+    int n_varied = 0;
+    plan = (struct plan){.sweep = &sweep, .shape = shapes, .varied = varied};
+    plan.n_configs = fake.n_widths * fake.n_activations;
+    plan.n_trials = plan.n_configs * sweep.seeds;
+    plan.max_records = fake.records;
+    for (int c = 0; c < plan.n_configs; c++) {
+        int64_t width = fake.width[c / fake.n_activations];
+        shapes[c] = (struct trial_shape){.records = fake.records - (width == 16),
+                                         .n_layers = sweep.record.n_layers};
+        for (int l = 0; l < sweep.record.n_layers; l++)
+            shapes[c].layer_dim[l] = l == 1 && width == 16 ? 0 : width / 16 + 2 * l;
+    }
+    if (fake.n_widths > 1) varied[n_varied++] = &fake_fields[FAKE_WIDTH];
+    if (fake.n_activations > 1) varied[n_varied++] = &fake_fields[FAKE_ACTIVATION];
+    if (fake.n_widths > 1) varied[n_varied++] = &fake_fields[FAKE_FREEZE];
+    plan.n_varied = n_varied;
+    return &plan;
+}
+
+static void fake_reset(void)
+{
+    fake = (struct fake){.n_widths = 3,
+                         .n_activations = 2,
+                         .width = {16, 64, 128},
+                         .activation = {0, 2},
+                         .lr = 0.1,
+                         .records = 5};
+    sweep =
+        (struct sweep){.name = "fake", .root = 42, .experiment = &fake_experiment, .seeds = 2};
+    sweep.record = (struct record){.n_metrics = 2,
+                                   .metric = {"train_loss", "test_acc"},
+                                   .grid = GRID_LOG,
+                                   .grid_count = 5,
+                                   .n_layers = 2,
+                                   .layer = {"hidden.1", "hidden.last"},
+                                   .n_slots = 2,
+                                   .slot = {SLOT_INIT, SLOT_FINAL},
+                                   .probe_split = 1,
+                                   .probe_n = 6,
+                                   .diverged_above = HUGE_VAL,
+                                   .train_subset = 2048};
+}
+
+/* ---- rows ---- */
+
+enum { FAKE_MAX = 4096 };
+
+struct fake_rows {
+    struct rows rows;
+    double metric[FAKE_MAX], step[64];
+    float layer[2][FAKE_MAX];
+    float *layers[2];
+    struct result result;
+};
+
+/* What the trial's row must be: numbers that depend on its id alone. */
+static struct fake_rows *fake_rows(uint64_t id, const struct trial_shape *shape)
+{
+    static struct fake_rows f;
+    memset(&f, 0, sizeof f);
+    for (int64_t i = 0; i < sweep.record.n_metrics * shape->records; i++)
+        f.metric[i] = i == 1 ? NAN : (double)(id % 1000003) + 1.0 / (double)(i + 1);
+    for (int64_t i = 0; i < shape->records; i++) f.step[i] = (double)(10 * i);
+    for (int l = 0; l < sweep.record.n_layers; l++) {
+        int64_t n = sweep.record.n_slots * sweep.record.probe_n * shape->layer_dim[l];
+        ck_assert_int_le(n, FAKE_MAX);
+        for (int64_t i = 0; i < n; i++)
+            f.layer[l][i] = (float)(id % 9973) + 0.001f * (float)(i + l);
+        f.layers[l] = f.layer[l];
+    }
+    f.rows = (struct rows){.metric = f.metric, .step = f.step, .layer = f.layers};
+    f.result = (struct result){.outcome = id % 5 ? OUTCOME_DONE : OUTCOME_DIVERGED,
+                               .worker = (int32_t)(id % 7),
+                               .seconds = 1e-3 * (double)(id % 99),
+                               .steps_done = (int64_t)(id % 77)};
+    return &f;
+}
+
+static void fake_write(struct store *s, const struct plan *p, int64_t trial, int64_t row)
+{
+    const struct trial_shape *shape = plan_shape(p, trial);
+    struct fake_rows *f = fake_rows(plan_id(p, trial), shape);
+    enum err_code code = store_write(s, row, shape, &f->rows, &f->result, &e);
+    ck_assert_msg(code == ERR_OK, "%s", e.text);
+    ck_assert_uint_ne(f->result.checksum, 0);
+}
+
+/* ---- reading back without the code under test ---- */
+
+/* Reads row `row` of a dataset whole. Returns the number of elements. */
+static int64_t read_row(hid_t file, const char *path, hid_t type, int64_t row, void *out)
+{
+    hid_t d = H5Dopen2(file, path, H5P_DEFAULT);
+    ck_assert_msg(d >= 0, "%s", path);
+    hid_t space = H5Dget_space(d);
+    hsize_t start[4] = {(hsize_t)row}, count[4];
+    int n = H5Sget_simple_extent_dims(space, count, NULL);
+    count[0] = 1;
+    int64_t elements = 1;
+    for (int i = 0; i < n; i++) elements *= (int64_t)count[i];
+    ck_assert_int_ge(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL), 0);
+    hid_t memory = H5Screate_simple(n, count, NULL);
+    ck_assert_int_ge(H5Dread(d, type, memory, space, H5P_DEFAULT, out), 0);
+    H5Sclose(memory);
+    H5Sclose(space);
+    H5Dclose(d);
+    return elements;
+}
+
+static int64_t length_of(hid_t file, const char *path)
+{
+    hid_t d = H5Dopen2(file, path, H5P_DEFAULT);
+    ck_assert_msg(d >= 0, "%s", path);
+    hid_t space = H5Dget_space(d);
+    hsize_t dims[4];
+    H5Sget_simple_extent_dims(space, dims, NULL);
+    H5Sclose(space);
+    H5Dclose(d);
+    return (int64_t)dims[0];
+}
+
+static uint8_t state_of_row(hid_t file, int64_t row)
+{
+    uint8_t state;
+    read_row(file, "trials/state", H5T_NATIVE_UINT8, row, &state);
+    return state;
+}
+
+/* The class's member that is the row, or -1. */
+static int64_t member_of(hid_t file, const char *group, int64_t row)
+{
+    static int64_t member[FAKE_MAX];
+    char name[200];
+    snprintf(name, sizeof name, "%s/trial", group);
+    int64_t n = length_of(file, name);
+    ck_assert_int_le(n, FAKE_MAX);
+    hid_t d = H5Dopen2(file, name, H5P_DEFAULT);
+    ck_assert_int_ge(H5Dread(d, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, member), 0);
+    H5Dclose(d);
+    for (int64_t m = 0; m < n; m++)
+        if (member[m] == row) return m;
+    return -1;
+}
+
+/* A finished row is bit for bit what the trial's must be. */
+static void check_row(hid_t file, int64_t row, uint64_t id, const struct trial_shape *shape)
+{
+    static double values[FAKE_MAX];
+    static float floats[FAKE_MAX];
+    struct fake_rows *f = fake_rows(id, shape);
+    uint64_t u;
+    double seconds;
+    int32_t worker;
+    int64_t steps;
+    size_t bytes = (size_t)shape->records * sizeof(double);
+    read_row(file, "trials/id", H5T_NATIVE_UINT64, row, &u);
+    ck_assert_uint_eq(u, id);
+    for (int i = -1; i < sweep.record.n_metrics; i++) {
+        char path[100];
+        snprintf(path, sizeof path, "metrics/%s", i < 0 ? "step" : sweep.record.metric[i]);
+        int64_t n = read_row(file, path, H5T_NATIVE_DOUBLE, row, values);
+        ck_assert_mem_eq(values, i < 0 ? f->step : f->metric + i * shape->records, bytes);
+        for (int64_t k = shape->records; k < n; k++) ck_assert(isnan(values[k]));
+    }
+    XXH64_state_t *sum = XXH64_createState();
+    XXH64_reset(sum, 0);
+    XXH64_update(sum, f->metric, (size_t)sweep.record.n_metrics * bytes);
+    XXH64_update(sum, f->step, bytes);
+    for (int l = 0; l < sweep.record.n_layers; l++) {
+        if (shape->layer_dim[l] == 0) continue;
+        char group[128], path[160];
+        snprintf(group, sizeof group, "representations/test/%s/%lld", sweep.record.layer[l],
+                 (long long)shape->layer_dim[l]);
+        snprintf(path, sizeof path, "%s/data", group);
+        int64_t n = read_row(file, path, H5T_NATIVE_FLOAT, member_of(file, group, row), floats);
+        ck_assert_mem_eq(floats, f->layer[l], (size_t)n * sizeof(float));
+        XXH64_update(sum, f->layer[l], (size_t)n * sizeof(float));
+    }
+    read_row(file, "trials/checksum", H5T_NATIVE_UINT64, row, &u);
+    ck_assert_uint_eq(u, XXH64_digest(sum));
+    XXH64_freeState(sum);
+    read_row(file, "trials/seconds", H5T_NATIVE_DOUBLE, row, &seconds);
+    read_row(file, "trials/worker", H5T_NATIVE_INT32, row, &worker);
+    read_row(file, "trials/steps_done", H5T_NATIVE_INT64, row, &steps);
+    ck_assert(seconds == f->result.seconds && worker == f->result.worker &&
+              steps == f->result.steps_done);
+}
+
+static hid_t open_file(const char *path)
+{
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    ck_assert_msg(file >= 0, "%s cannot be read", path);
+    return file;
+}
+
+/* ---- folders ---- */
+
+static char folder[64], path[128];
+
+static void setup(void)
+{
+    fake_reset();
+    e = (struct err){0};
+    strcpy(folder, "/tmp/shoal-store-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/s.h5", folder);
+    setenv("TMPDIR", folder, 1);       /* what MPI leaves behind of a killed process */
+    setenv("OMPI_MCA_btl", "self", 1); /* each process is a world of its own */
+    setenv("OMPI_MCA_ess_singleton_isolated", "1", 1);
+}
+
+static void teardown(void)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    if (system(command) != 0) printf("cannot remove %s\n", folder);
+}
+
+#endif

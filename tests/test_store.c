@@ -1,0 +1,421 @@
+/* test_store.c - a store is made, refused, filled and extended without losing a bit. */
+#include <mpi.h>
+#include <time.h>
+
+#include "store_fake.h"
+
+static const char *const provenance[] = {"git",      "0123abc",      "sweep", "name: fake\n",
+                                         "resolved", "name: fake\n", NULL};
+
+static void start_mpi(void)
+{
+    int started;
+    MPI_Initialized(&started);
+    if (!started) MPI_Init(NULL, NULL);
+}
+
+static void prepared(const struct plan *p, int64_t *row)
+{
+    ck_assert_msg(store_prepare(path, p, provenance, row, &e) == ERR_OK, "%s", e.text);
+}
+
+/* Writes the trials first..last-1 of the plan. */
+static void write_trials(const struct plan *p, const int64_t *row, int64_t first, int64_t last)
+{
+    struct store *s;
+    start_mpi();
+    ck_assert_msg(store_open(path, &sweep.record, &s, &e) == ERR_OK, "%s", e.text);
+    for (int64_t t = first; t < last; t++) fake_write(s, p, t, row[t]);
+    ck_assert_int_eq(store_sync(s, &e), ERR_OK);
+    ck_assert_int_eq(store_close(s, &e), ERR_OK);
+}
+
+/* ---- bad input ---- */
+
+START_TEST(test_file_that_is_no_store_is_refused)
+{
+    int64_t row[64];
+    FILE *f = fopen(path, "w");
+    fputs("not HDF5", f);
+    fclose(f);
+    ck_assert_int_eq(store_prepare(path, fake_plan(), provenance, row, &e), ERR_FORMAT);
+    ck_assert_int_eq(e.code, ERR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(e.text, path));
+    hid_t other = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    H5Fclose(other);
+    ck_assert_int_eq(store_prepare(path, fake_plan(), provenance, row, &e), ERR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(e.text, path));
+}
+END_TEST
+
+START_TEST(test_folder_that_is_not_there_is_an_error)
+{
+    int64_t row[64];
+    struct store *s;
+    enum err_code code = store_prepare("/nowhere/s.h5", fake_plan(), provenance, row, &e);
+    ck_assert_int_eq(code, ERR_IO);
+    ck_assert_ptr_nonnull(strstr(e.text, "/nowhere/s.h5"));
+    ck_assert_msg(strstr(e.text, "No such file"), "%s", e.text);
+    start_mpi();
+    ck_assert_int_eq(store_open("/nowhere/s.h5", &sweep.record, &s, &e), ERR_IO);
+    ck_assert_ptr_null(s);
+}
+END_TEST
+
+static void change_name(void)
+{
+    strcpy(sweep.name, "other");
+}
+static void change_root(void)
+{
+    sweep.root = 43;
+}
+static void change_metrics(void)
+{
+    strcpy(sweep.record.metric[1], "test_loss");
+}
+static void change_grid(void)
+{
+    sweep.record.grid = GRID_LINEAR;
+}
+static void change_layers(void)
+{
+    sweep.record.n_layers = 1;
+}
+static void change_slots(void)
+{
+    sweep.record.slot[0] = 100;
+}
+static void change_probe(void)
+{
+    sweep.record.probe_n = 7;
+}
+
+static const struct {
+    void (*change)(void);
+    const char *named[3];
+} refusals[] = {
+    {change_name, {"name", "'fake'", "'other'"}},
+    {change_root, {"seed", "'42'", "'43'"}},
+    {change_metrics, {"record.metrics", "'train_loss test_acc'", "'train_loss test_loss'"}},
+    {change_grid, {"record.every", "'log 5'", "'linear 5'"}},
+    {change_layers, {"layers", "'hidden.1 hidden.last'", "'hidden.1'"}},
+    {change_slots, {"representations.at", "'init final'", "'100 final'"}},
+    {change_probe, {"probe", "'test 6'", "'test 7'"}},
+};
+
+START_TEST(test_store_of_another_sweep_is_refused)
+{
+    int64_t row[64], kept, fresh, changed;
+    prepared(fake_plan(), row);
+    refusals[_i].change();
+    ck_assert_int_eq(store_prepare(path, fake_plan(), provenance, row, &e), ERR_CONFIG);
+    for (int i = 0; i < 3; i++) ck_assert_ptr_nonnull(strstr(e.text, refusals[_i].named[i]));
+    ck_assert_ptr_nonnull(strstr(e.text, path));
+    ck_assert_ptr_nonnull(strstr(e.text, "-o"));
+    ck_assert_int_eq(store_compare(path, fake_plan(), &kept, &fresh, &changed, &e), ERR_CONFIG);
+}
+END_TEST
+
+START_TEST(test_store_without_a_common_trial_is_refused)
+{
+    int64_t row[64];
+    prepared(fake_plan(), row);
+    fake.lr = 0.2;
+    ck_assert_int_eq(store_prepare(path, fake_plan(), provenance, row, &e), ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(e.text, "none of its 12 trials"));
+}
+END_TEST
+
+/* ---- making and filling ---- */
+
+START_TEST(test_new_store_is_empty)
+{
+    int64_t row[64], kept, fresh, changed;
+    double values[8];
+    const struct plan *p = fake_plan();
+    ck_assert_int_eq(store_compare(path, p, &kept, &fresh, &changed, &e), ERR_OK);
+    ck_assert(kept == 0 && fresh == 12 && changed == 0);
+    prepared(p, row);
+    hid_t file = open_file(path);
+    for (int64_t t = 0; t < p->n_trials; t++) {
+        ck_assert_int_eq(row[t], t);
+        ck_assert_int_eq(state_of_row(file, t), TRIAL_PLANNED);
+        ck_assert_int_eq(read_row(file, "metrics/test_acc", H5T_NATIVE_DOUBLE, t, values), 5);
+        for (int i = 0; i < 5; i++) ck_assert(isnan(values[i]));
+    }
+    H5Fclose(file);
+    ck_assert_int_eq(store_compare(path, p, &kept, &fresh, &changed, &e), ERR_OK);
+    ck_assert(kept == 0 && fresh == 12 && changed == 0);
+}
+END_TEST
+
+START_TEST(test_rows_come_back_bit_for_bit)
+{
+    int64_t row[64], kept, fresh, changed;
+    const struct plan *p = fake_plan();
+    prepared(p, row);
+    write_trials(p, row, 2, p->n_trials);
+    hid_t file = open_file(path);
+    ck_assert_int_eq(state_of_row(file, 0), TRIAL_PLANNED);
+    for (int64_t t = 2; t < p->n_trials; t++) {
+        enum trial_state state = plan_id(p, t) % 5 ? TRIAL_DONE : TRIAL_DIVERGED;
+        ck_assert_int_eq(state_of_row(file, row[t]), state);
+        check_row(file, row[t], plan_id(p, t), plan_shape(p, t));
+    }
+    H5Fclose(file);
+    ck_assert_int_eq(store_compare(path, p, &kept, &fresh, &changed, &e), ERR_OK);
+    ck_assert(kept == 10 && fresh == 2 && changed == 0);
+}
+END_TEST
+
+START_TEST(test_failed_trial_has_a_state_and_no_numbers)
+{
+    int64_t row[64];
+    double values[8];
+    const struct plan *p = fake_plan();
+    prepared(p, row);
+    start_mpi();
+    struct store *s;
+    ck_assert_int_eq(store_open(path, &sweep.record, &s, &e), ERR_OK);
+    struct fake_rows *f = fake_rows(plan_id(p, 3), plan_shape(p, 3));
+    f->result.outcome = OUTCOME_FAILED;
+    ck_assert_int_eq(store_write(s, row[3], plan_shape(p, 3), &f->rows, &f->result, &e),
+                     ERR_OK);
+    ck_assert_uint_eq(f->result.checksum, 0);
+    store_close(s, &e);
+    hid_t file = open_file(path);
+    ck_assert_int_eq(state_of_row(file, row[3]), TRIAL_FAILED);
+    read_row(file, "metrics/train_loss", H5T_NATIVE_DOUBLE, row[3], values);
+    ck_assert(isnan(values[0]));
+    H5Fclose(file);
+}
+END_TEST
+
+static void check_text(hid_t file, const char *name, int64_t row, const char *want)
+{
+    hid_t d = H5Dopen2(file, name, H5P_DEFAULT);
+    ck_assert_msg(d >= 0, "%s", name);
+    hid_t type = H5Dget_type(d);
+    char text[256] = "";
+    ck_assert_uint_lt(H5Tget_size(type), sizeof text);
+    read_row(file, name, type, row, text);
+    ck_assert_str_eq(text, want);
+    H5Tclose(type);
+    H5Dclose(d);
+}
+
+START_TEST(test_settings_that_vary_are_columns)
+{
+    int64_t row[64], width;
+    const struct plan *p = fake_plan();
+    prepared(p, row);
+    hid_t file = open_file(path);
+    for (int64_t t = 0; t < p->n_trials; t++) {
+        struct config c;
+        uint64_t seed;
+        plan_config(p, plan_config_of(p, t), &c);
+        read_row(file, "trials/model.width", H5T_NATIVE_INT64, t, &width);
+        ck_assert_int_eq(width, c.model.width);
+        check_text(file, "trials/model.activation", t, c.model.activation ? "gelu" : "relu");
+        check_text(file, "trials/model.freeze_output", t, width > 64 ? "true" : "false");
+        read_row(file, "trials/seed", H5T_NATIVE_UINT64, t, &seed);
+        ck_assert_uint_eq(seed, plan_seed(p, t));
+    }
+    ck_assert_int_eq(H5Lexists(file, "trials/optim.lr", H5P_DEFAULT), 0);
+    H5Fclose(file);
+}
+END_TEST
+
+START_TEST(test_same_plan_again_writes_nothing)
+{
+    int64_t row[64], again[64];
+    struct stat before, after;
+    prepared(fake_plan(), row);
+    stat(path, &before);
+    sweep.seeds = 1; /* part of it is in the store too */
+    prepared(fake_plan(), again);
+    stat(path, &after);
+    ck_assert_uint_eq(before.st_ino, after.st_ino);
+    ck_assert_int_eq(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
+    for (int64_t t = 0; t < 6; t++) ck_assert_int_eq(again[t], row[2 * t]);
+}
+END_TEST
+
+/* ---- extension ---- */
+
+START_TEST(test_extension_keeps_every_old_row)
+{
+    int64_t row[64], more[64];
+    const struct plan *p = fake_plan();
+    struct plan old = *p;
+    uint64_t id[64];
+    struct trial_shape shape[64];
+    prepared(p, row);
+    write_trials(p, row, 0, p->n_trials);
+    for (int64_t t = 0; t < old.n_trials; t++) {
+        id[t] = plan_id(p, t);
+        shape[t] = *plan_shape(p, t);
+    }
+    fake.width[fake.n_widths++] = 32; /* behind the others in the file and in the store */
+    fake.activation[fake.n_activations++] = 1;
+    fake.records = 7;
+    sweep.seeds = 3;
+    p = fake_plan();
+    prepared(p, more);
+    hid_t file = open_file(path);
+    ck_assert_int_eq(length_of(file, "trials/id"), p->n_trials);
+    ck_assert_int_eq(p->n_trials, 36);
+    for (int64_t r = 0; r < old.n_trials; r++) {
+        check_row(file, r, id[r], &shape[r]);
+        ck_assert_int_eq(state_of_row(file, r), id[r] % 5 ? TRIAL_DONE : TRIAL_DIVERGED);
+    }
+    for (int64_t t = 0; t < p->n_trials; t++) {
+        uint64_t u;
+        struct config c;
+        read_row(file, "trials/id", H5T_NATIVE_UINT64, more[t], &u);
+        ck_assert_uint_eq(u, plan_id(p, t));
+        plan_config(p, plan_config_of(p, t), &c);
+        check_text(file, "trials/model.activation", more[t],
+                   fake_activation_rows[c.model.activation].name);
+        if (more[t] >= old.n_trials)
+            ck_assert_int_eq(state_of_row(file, more[t]), TRIAL_PLANNED);
+    }
+    H5Fclose(file);
+    write_trials(p, more, 0, p->n_trials);
+    file = open_file(path);
+    for (int64_t t = 0; t < p->n_trials; t++)
+        check_row(file, more[t], plan_id(p, t), plan_shape(p, t));
+    ck_assert_int_gt(H5Lexists(file, "provenance/before", H5P_DEFAULT), 0);
+    H5Fclose(file);
+}
+END_TEST
+
+START_TEST(test_trials_that_left_the_file_stay)
+{
+    int64_t row[64], more[64], kept, fresh, changed, width;
+    fake.n_widths = 1; /* width and lr are the same for all at first */
+    const struct plan *p = fake_plan();
+    uint64_t gone = plan_id(p, 0);
+    struct trial_shape shape = *plan_shape(p, 0);
+    prepared(p, row);
+    write_trials(p, row, 0, 4);
+    fake.activation[0] = 1;
+    fake.width[1] = 128;
+    fake.n_widths = 2;
+    p = fake_plan();
+    ck_assert_int_eq(store_compare(path, p, &kept, &fresh, &changed, &e), ERR_OK);
+    ck_assert(kept == 2 && fresh == 6 && changed == 2);
+    prepared(p, more);
+    hid_t file = open_file(path);
+    ck_assert_int_eq(length_of(file, "trials/id"), 10);
+    check_row(file, 0, gone, &shape);
+    check_text(file, "trials/model.activation", 0, "relu");
+    for (int64_t r = 0; r < 10; r++) {
+        read_row(file, "trials/model.width", H5T_NATIVE_INT64, r, &width);
+        bool wide = false;
+        for (int64_t t = 4; t < 8; t++) wide |= more[t] == r;
+        ck_assert_int_eq(width, wide ? 128 : 16); /* also of rows that are in no plan */
+    }
+    H5Fclose(file);
+}
+END_TEST
+
+START_TEST(test_leftover_of_a_killed_extension_is_removed)
+{
+    int64_t row[64];
+    char leftover[160];
+    snprintf(leftover, sizeof leftover, "%s.new", path);
+    FILE *f = fopen(leftover, "w");
+    fputs("half", f);
+    fclose(f);
+    prepared(fake_plan(), row);
+    ck_assert_int_ne(access(leftover, F_OK), 0);
+}
+END_TEST
+
+START_TEST(test_store_without_representations_works)
+{
+    int64_t row[64];
+    sweep.record.n_layers = sweep.record.n_slots = 0;
+    const struct plan *p = fake_plan();
+    prepared(p, row);
+    write_trials(p, row, 0, p->n_trials);
+    hid_t file = open_file(path);
+    for (int64_t t = 0; t < p->n_trials; t++)
+        check_row(file, t, plan_id(p, t), plan_shape(p, t));
+    H5Fclose(file);
+}
+END_TEST
+
+/* ---- other readers, cost ---- */
+
+START_TEST(test_others_can_read_it)
+{
+    int64_t row[64];
+    char command[512];
+    const struct plan *p = fake_plan();
+    prepared(p, row);
+    write_trials(p, row, 0, p->n_trials);
+    snprintf(command, sizeof command,
+             "! command -v h5dump >/dev/null || h5dump -H %s >/dev/null", path);
+    ck_assert_int_eq(system(command), 0);
+    snprintf(command, sizeof command, "/usr/bin/python3 %s/check_store.py %s", TESTS_DIR, path);
+    int status = system(command);
+    if (WEXITSTATUS(status) == 77) return; /* no h5py here */
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+START_TEST(test_a_tiny_row_is_written_fast)
+{
+    int64_t row[64];
+    struct timespec a, b;
+    sweep.record.n_layers = sweep.record.n_slots = 0;
+    sweep.record.n_metrics = 1;
+    fake.records = 2;
+    const struct plan *p = fake_plan();
+    prepared(p, row);
+    start_mpi();
+    struct store *s;
+    ck_assert_int_eq(store_open(path, &sweep.record, &s, &e), ERR_OK);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
+    for (int i = 0; i < 2000; i++) fake_write(s, p, i % 12, row[i % 12]);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
+    store_close(s, &e);
+    double ms =
+        (1e3 * (double)(b.tv_sec - a.tv_sec) + 1e-6 * (double)(b.tv_nsec - a.tv_nsec)) / 2000;
+    if (getenv("SHOAL_TEST_TIMES")) printf("%.3f ms a row\n", ms);
+    ck_assert_msg(ms < 3, "%g ms", ms); /* about 0.1 measured; sanitizers take more */
+}
+END_TEST
+
+int main(void)
+{
+    TCase *c = tcase_create("store");
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_set_timeout(c, 60);
+    tcase_add_test(c, test_file_that_is_no_store_is_refused);
+    tcase_add_test(c, test_folder_that_is_not_there_is_an_error);
+    tcase_add_loop_test(c, test_store_of_another_sweep_is_refused, 0,
+                        sizeof refusals / sizeof *refusals);
+    tcase_add_test(c, test_store_without_a_common_trial_is_refused);
+    tcase_add_test(c, test_new_store_is_empty);
+    tcase_add_test(c, test_rows_come_back_bit_for_bit);
+    tcase_add_test(c, test_failed_trial_has_a_state_and_no_numbers);
+    tcase_add_test(c, test_settings_that_vary_are_columns);
+    tcase_add_test(c, test_same_plan_again_writes_nothing);
+    tcase_add_test(c, test_extension_keeps_every_old_row);
+    tcase_add_test(c, test_trials_that_left_the_file_stay);
+    tcase_add_test(c, test_leftover_of_a_killed_extension_is_removed);
+    tcase_add_test(c, test_store_without_representations_works);
+    tcase_add_test(c, test_others_can_read_it);
+    tcase_add_test(c, test_a_tiny_row_is_written_fast);
+    Suite *s = suite_create("store");
+    suite_add_tcase(s, c);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
