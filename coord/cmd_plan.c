@@ -1,4 +1,5 @@
 /* cmd_plan.c - `shoal plan`: what would run and what it takes, for people, as CSV, as JSON. */
+#include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,11 +20,22 @@ struct view {
     int64_t kept, fresh, changed;
 };
 
-/* Values that a field takes in the plan, by its axes. */
+static int64_t values_in(const struct axis *axis, int n, const struct field *f)
+{
+    int64_t count = 0;
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < axis[i].n_fields; k++)
+            if (axis[i].field[k] == f) count += axis[i].count;
+    return count;
+}
+
+/* Values that the sweep gives a field, by its axes and in every `when`. */
 static int64_t values_of(const struct sweep *s, const struct field *f)
 {
-    const struct axis *a = sweep_axis_of(s, f);
-    return a ? a->count : 1;
+    int64_t count = values_in(s->axis, s->n_axes, f);
+    for (int i = 0; i < s->n_when; i++)
+        count += values_in(s->when[i].axis, s->when[i].n_axes, f);
+    return count;
 }
 
 /* ---- trials ---- */
@@ -172,13 +184,23 @@ static const char *span(int64_t min, int64_t max, char out[64])
     return out;
 }
 
+/* "12 GFLOP", "900 FLOP" */
+static const char *flop(double count, char out[64])
+{
+    char number[32];
+    text_count(count, number);
+    bool prefix = !isdigit((unsigned char)number[strlen(number) - 1]);
+    snprintf(out, 64, "%s%sFLOP", number, prefix ? "" : " ");
+    return out;
+}
+
 static void print_longest(const struct view *v)
 {
     const struct plan *p = v->plan;
     struct config c;
-    char text[TASK_PATH], count[32];
+    char text[TASK_PATH], count[64];
     plan_config(p, plan_config_of(p, v->cost.longest), &c);
-    printf("  longest         %sFLOP:", text_count(v->cost.longest_flops, count));
+    printf("  longest         %s:", flop(v->cost.longest_flops, count));
     for (int k = 0; k < p->n_varied; k++)
         printf(" %s=%s", p->varied[k]->row.name, setting(p->varied[k], &c, text));
     printf("%s\n", p->n_varied ? "" : " every trial");
@@ -190,7 +212,7 @@ static void print_axes(const struct view *v)
         const struct field *f = v->plan->varied[k];
         long long n = values_of(v->sweep, f);
         printf("  %-15s %s, %lld value%s\n", k ? "" : "varies", f->row.name, n,
-               n == 1 ? " where set" : "s");
+               n == 1 ? " and its base" : "s");
     }
 }
 
@@ -212,13 +234,13 @@ static void print_text(const struct view *v)
     printf("  records         %s a trial, %d metric%s\n",
            span(c->records_min, c->records_max, a), v->sweep->record.n_metrics,
            v->sweep->record.n_metrics == 1 ? "" : "s");
-    printf("  computation     %sFLOP\n", text_count(c->flops, a));
+    printf("  computation     %s\n", flop(c->flops, a));
     print_longest(v);
     printf("  memory          %s a worker\n", text_bytes(c->memory_bytes, a));
     printf("  disk            %s in %d files\n", text_bytes(c->disk_bytes, a), c->files);
-    printf("  time            about %s on %d worker%s (%sFLOP/s a core, measured here)\n",
+    printf("  time            about %s on %d worker%s (%s/s a core, measured here)\n",
            text_duration(v->seconds, a), v->workers, v->workers == 1 ? "" : "s",
-           text_count(v->rate, b));
+           flop(v->rate, b));
     if (v->store)
         printf("  %-15s %lld done and kept, %lld to run, %lld no longer in the file\n",
                v->store, (long long)v->kept, (long long)v->fresh, (long long)v->changed);

@@ -196,10 +196,11 @@ static void write_setup(const struct line *l)
     if (l->log_x) text_add(t, "set logscale x\n");
     if (l->log_y) text_add(t, "set logscale y\n");
     add_tics(l, t);
-    text_add(t, "set grid ytics linecolor rgb '#d9d9d9' linewidth 0.4 dashtype 1\n"
+    text_add(t, "set grid ytics linecolor rgb '#b0b0b0' linewidth 0.3 dashtype 1\n"
                 "set style fill transparent solid 0.18 noborder\nset pointintervalbox 0\n");
     if (l->s.n_series > 1)
-        text_add(t, "set key above horizontal center Left reverse samplen 2.5 spacing 0.9\n");
+        text_add(t, "set key above horizontal center Left reverse spacing 0.9 samplen %g\n",
+                 l->s.names ? 0.5 : 2.5);
     else
         text_add(t, "unset key\n");
 }
@@ -207,9 +208,8 @@ static void write_setup(const struct line *l)
 /* The rows of a series in the file. */
 static void add_source(const struct line *l, struct text *t, int64_t series)
 {
-    text_add(t, "%s '%s.csv' skip 1 every ::%lld::%lld", t->length ? ", \\\n   " : "plot",
-             l->f->stem, (long long)(series * l->s.n_x),
-             (long long)((series + 1) * l->s.n_x - 1));
+    text_add(t, ", \\\n    '%s.csv' skip 1 every ::%lld::%lld", l->f->stem,
+             (long long)(series * l->s.n_x), (long long)((series + 1) * l->s.n_x - 1));
 }
 
 static void plot_series(const struct line *l, struct text *t, int64_t h)
@@ -250,6 +250,7 @@ static void plot_series(const struct line *l, struct text *t, int64_t h)
 static void write_plot(const struct line *l)
 {
     struct text *t = &l->f->plot;
+    text_add(t, "plot NaN notitle"); /* draws the axes also where nothing is known yet */
     for (int64_t h = 0; h < l->s.n_series; h++) plot_series(l, t, h);
     text_add(t, "\n");
 }
@@ -501,6 +502,7 @@ enum err_code figure_line_draw(const struct results *r, const struct figure_spec
                                  .filter = spec->filter,
                                  .level = spec->ci};
     struct line l = {.spec = spec, .f = f};
+    if (!*spec->x) return ERR(e, ERR_CONFIG, "a line figure needs x, a setting that varies");
     enum err_code rc = series_collect(r, &query, &l.s, e);
     if (rc == ERR_OK) {
         find_ranges(&l);

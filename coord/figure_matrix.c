@@ -211,7 +211,7 @@ static void add_separators(const struct matrix *x)
 static void write_gnuplot(const struct matrix *x)
 {
     struct text *t = &x->f->setup;
-    double tick[FIGURE_TICKS];
+    double tick[FIGURE_TICKS], edge = fmax((double)x->n, 1) - 0.5;
     char number[32];
     text_add(t, "set palette defined (");
     for (int i = 0; i < FIGURE_PALETTE; i++)
@@ -219,7 +219,7 @@ static void write_gnuplot(const struct matrix *x)
     text_add(t,
              ")\nunset border\nset size ratio -1\nunset key\n"
              "set xrange [-0.5:%g]\nset yrange [%g:-0.5]\nset cbrange [%.6g:%.6g]\n",
-             (double)x->n - 0.5, (double)x->n - 0.5, x->range[0], x->range[1]);
+             edge, edge, x->range[0], x->range[1]);
     add_tics(x, "x", x->n_order > 0);
     add_tics(x, "y", label_depth(x));
     int n = figure_ticks(x->range[0], x->range[1], false, tick);
@@ -230,9 +230,12 @@ static void write_gnuplot(const struct matrix *x)
     figure_add_quoted(t, x->a->measure);
     text_add(t, "' offset -0.5,0\n");
     if (x->n) add_separators(x);
-    text_add(&x->f->plot,
-             "plot '%s.csv' matrix every ::1:1 using ($1 - 1):($2 - 1):3 with image%s\n",
-             x->f->stem, x->n <= MANY_MODELS ? " pixels" : "");
+    if (x->n == 0)
+        text_add(&x->f->plot, "plot NaN notitle\n");
+    else
+        text_add(&x->f->plot,
+                 "plot '%s.csv' matrix every ::1:1 using ($1 - 1):($2 - 1):3 with image%s\n",
+                 x->f->stem, x->n <= MANY_MODELS ? " pixels" : "");
 }
 
 /* ---- pgfplots ---- */
@@ -342,7 +345,7 @@ enum err_code figure_matrix_draw(const struct results *r, const struct figure_sp
                                  struct figure *f, struct err *e)
 {
     struct matrix x = {.r = r, .f = f};
-    f->height_in = 0.35 + 0.74 * f->venue->width_in;
+    f->height_in = 0.25 + 0.66 * f->venue->width_in; /* square cells, labels below */
     enum err_code rc = find_nodes(&x, spec, e);
     if (rc == ERR_OK) {
         find_range(&x);

@@ -116,16 +116,34 @@ static uint64_t shape_key(const struct expansion *x)
     return h ? h : 1;
 }
 
+/* The value inside node that the message quotes, or NULL. */
+static const struct yaml_node *quoted_in(const struct yaml_node *node, const char *message)
+{
+    if (node->kind == YAML_SCALAR) {
+        char quoted[TASK_NAME];
+        snprintf(quoted, sizeof quoted, "'%s'", node->text);
+        return strstr(message, quoted) ? node : NULL;
+    }
+    const struct yaml_node *found = NULL;
+    for (int i = 0; i < node->count && !found; i++) found = quoted_in(node->child[i], message);
+    return found;
+}
+
 /* What the experiment refuses becomes a problem where the blamed key got its value. */
-static void blame(struct expansion *x, const char *text)
+static void blame(struct expansion *x, const char *message)
 {
     const struct sweep *s = x->plan->sweep;
     char key[2 * TASK_NAME];
-    snprintf(key, sizeof key, "%.*s", (int)strcspn(text, ": "), text);
+    snprintf(key, sizeof key, "%.*s", (int)strcspn(message, ": "), message);
     struct yaml_mark mark = sweep_mark(s, key);
+    if (strncmp(key, "record.", 7) == 0) {
+        const struct yaml_node *record = yaml_get(s->file->root, "record");
+        const struct yaml_node *word = record ? quoted_in(record, message) : NULL;
+        if (word) mark = word->mark;
+    }
     for (const struct yaml_problem *p = s->file->problem; p; p = p->before)
         if (p->mark.line == mark.line && p->mark.column == mark.column) return;
-    if (x->n_problems++ < MAX_PROBLEMS) yaml_problem(s->file, mark, NULL, "%s", text);
+    if (x->n_problems++ < MAX_PROBLEMS) yaml_problem(s->file, mark, NULL, "%s", message);
 }
 
 /* The shape of the current configuration; -1 if the experiment refuses it. */

@@ -346,9 +346,12 @@ static enum err_code read_provenance(struct reader *x, struct err *e)
         r->provenance ? H5Aiterate2(g, H5_INDEX_NAME, H5_ITER_INC, &at, provenance_add, x) : -1;
     H5Gclose(g);
     if (rc < 0) return nomem(x, e);
-    for (int i = 0; i < r->n_provenance; i++)
-        if (strcmp(r->provenance[2 * i], "name") == 0)
-            snprintf(r->name, sizeof r->name, "%s", r->provenance[2 * i + 1]);
+    if (H5Aexists(x->file, "name") > 0) {
+        hid_t attribute = H5Aopen(x->file, "name", H5P_DEFAULT);
+        const char *name = attribute_text(x->arena, attribute);
+        if (name) snprintf(r->name, sizeof r->name, "%s", name);
+        H5Aclose(attribute);
+    }
     r->sweep = dataset_text(x, "/provenance/sweep");
     r->resolved = dataset_text(x, "/provenance/resolved");
     return ERR_OK;

@@ -189,6 +189,51 @@ void sweep_known_keys(struct sweep_reader *r, const struct yaml_node *map, const
     }
 }
 
+/* Is key the last part of a row's name directly in the section? */
+static bool in_section(const struct row *row, const char *section, const char *key)
+{
+    size_t length = strlen(section);
+    const char *name = row->name;
+    if (length) {
+        if (strncmp(name, section, length) != 0 || name[length] != '.') return false;
+        name += length + 1;
+    }
+    return key ? strcmp(name, key) == 0 : !strchr(name, '.');
+}
+
+void sweep_scalars(struct sweep_reader *r, const struct yaml_node *map, const char *section,
+                   const char *others)
+{
+    struct text known = {0}, skip = {0};
+    text_add(&known, "%s", others ? others : "");
+    for (int i = 0; i < sweep_settings.count; i++) {
+        const struct row *row = table_row(&sweep_settings, i);
+        const char *dot = strrchr(row->name, '.');
+        if (in_section(row, section, NULL))
+            text_add(&known, "%s%s", known.length ? " " : "", dot ? dot + 1 : row->name);
+    }
+    for (int i = 0; map->kind == YAML_MAP && i < map->count; i++) {
+        bool is_row = false;
+        for (int k = 0; k < sweep_settings.count && !is_row; k++)
+            is_row = in_section(table_row(&sweep_settings, k), section, map->key[i]);
+        if (!is_row) text_add(&skip, "%s ", map->key[i]);
+    }
+    if (others) sweep_known_keys(r, map, section, known.at);
+    field_read_section(&sweep_settings, section, skip.at ? skip.at : "", r->file, map, r->sweep,
+                       NULL);
+    text_clear(&known);
+    text_clear(&skip);
+}
+
+const char *sweep_nearest_setting(const struct table *fields, const char *key)
+{
+    for (int i = 0; i < fields->count; i++) {
+        const char *name = table_row(fields, i)->name, *dot = strchr(name, '.');
+        if (dot && strcmp(dot + 1, key) == 0) return name;
+    }
+    return table_nearest(fields, key);
+}
+
 const struct yaml_node *sweep_child(struct sweep_reader *r, const struct yaml_node *map,
                                     const char *where, const char *key, enum yaml_kind kind)
 {
@@ -241,7 +286,7 @@ static bool scope_knows(void *self, const char *key)
 static const char *scope_nearest(void *self, const char *key)
 {
     const struct scope *scope = self;
-    return table_nearest(scope->fields, key);
+    return sweep_nearest_setting(scope->fields, key);
 }
 
 static bool scope_allows(void *self, const char *key, const char *text)
@@ -357,26 +402,6 @@ static void read_settings(struct sweep_reader *r, const char *section_list)
     }
 }
 
-/* Reads those of the map's keys that are in the list; the others are somebody else's. */
-static enum err_code read_scalars(struct sweep_reader *r, const char *section, const char *keys,
-                                  const struct yaml_node *map, struct err *e)
-{
-    struct yaml_node part = {.kind = YAML_MAP, .mark = map->mark};
-    size_t n = (size_t)map->count + 1;
-    part.child = arena_array(&r->sweep->arena, n, sizeof *part.child);
-    part.key = arena_array(&r->sweep->arena, n, sizeof *part.key);
-    part.key_mark = arena_array(&r->sweep->arena, n, sizeof *part.key_mark);
-    if (!part.child || !part.key || !part.key_mark) return ERR(e, ERR_NOMEM, "no memory");
-    for (int i = 0; i < map->count; i++) {
-        if (!listed(keys, map->key[i])) continue;
-        part.child[part.count] = map->child[i];
-        part.key[part.count] = map->key[i];
-        part.key_mark[part.count++] = map->key_mark[i];
-    }
-    field_read_section(&sweep_settings, section, "", r->file, &part, r->sweep, NULL);
-    return ERR_OK;
-}
-
 static void check_name(struct sweep_reader *r)
 {
     const struct yaml_node *node = yaml_get(r->file->root, "name");
@@ -414,9 +439,7 @@ static void read_max_failures(struct sweep_reader *r, const struct yaml_node *ru
 static void read_run(struct sweep_reader *r)
 {
     const struct yaml_node *run = sweep_child(r, r->file->root, "", "run", YAML_MAP);
-    if (run)
-        field_read_section(&sweep_settings, "run", "max_failures", r->file, run, r->sweep,
-                           NULL);
+    if (run) sweep_scalars(r, run, "run", "max_failures");
     read_max_failures(r, run);
 }
 
@@ -434,7 +457,7 @@ static enum err_code read_sweep_block(struct sweep_reader *r, struct err *e)
             snprintf(hint, sizeof hint, "did you mean '%s'?", near);
         yaml_problem(r->file, block->key_mark[i], hint, "unknown key '%s' in sweep", key);
     }
-    if (block) TRY(read_scalars(r, "sweep", "method seeds", block, e));
+    if (block) sweep_scalars(r, block, "sweep", NULL);
     return sweep_axes_read(r, block, e);
 }
 
@@ -506,7 +529,7 @@ static enum err_code read_all(struct sweep_reader *r, struct err *e)
     }
     int before = r->file->n_problems;
     field_defaults(&sweep_settings, s);
-    TRY(read_scalars(r, "", "version name experiment seed", root, e));
+    sweep_scalars(r, root, "", NULL);
     const struct yaml_node *experiment = yaml_get(root, "experiment");
     if (experiment &&
         (experiment->kind != YAML_SCALAR || table_find(&experiments, experiment->text) < 0))

@@ -274,18 +274,11 @@ static const struct field *axis_field(struct sweep_reader *r, const struct yaml_
     const char *key = map->key[i];
     const struct field *f = field_find(r->fields, key, NULL);
     if (!f) {
-        char hint[128] = "";
-        struct text_nearest near = text_nearest_init(key);
-        for (int k = 0; k < r->fields->count; k++) {
-            const char *known = table_row(r->fields, k)->name, *dot = strchr(known, '.');
-            text_nearest_try(&near, known);
-            if (!near.distance || !dot || strcmp(dot + 1, key) != 0) continue;
-            near.found = known; /* `width` for `model.width` */
-            near.distance = 0;
-        }
-        if (near.found) snprintf(hint, sizeof hint, "did you mean '%s'?", near.found);
-        yaml_problem(r->file, map->key_mark[i], near.found ? hint : NULL,
-                     "unknown key '%s' in %s", key, where);
+        char hint[128];
+        const char *near = sweep_nearest_setting(r->fields, key);
+        if (near) snprintf(hint, sizeof hint, "did you mean '%s'?", near);
+        yaml_problem(r->file, map->key_mark[i], near ? hint : NULL, "unknown key '%s' in %s",
+                     key, where);
         return NULL;
     }
     if (!(f->flags & FIELD_IDENTITY)) {

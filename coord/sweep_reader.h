@@ -30,6 +30,15 @@ void sweep_report_read(struct sweep_reader *r, const struct yaml_node *node);
 void sweep_known_keys(struct sweep_reader *r, const struct yaml_node *map, const char *where,
                       const char *known);
 
+/* Reads the scalars of a block by the rows of sweep_settings in that section. others names the
+ * keys that somebody else reads: any further one is a problem; NULL: the caller looks at them.
+ */
+void sweep_scalars(struct sweep_reader *r, const struct yaml_node *map, const char *section,
+                   const char *others);
+
+/* The setting that was meant by a wrong key: `width` is model.width. NULL if none is near. */
+const char *sweep_nearest_setting(const struct table *fields, const char *key);
+
 /* The child `key` of map if it is of that kind; NULL if there is none or, with a problem, if it
  * is of another. map may be NULL. */
 const struct yaml_node *sweep_child(struct sweep_reader *r, const struct yaml_node *map,

@@ -123,8 +123,7 @@ static void read_representations(struct sweep_reader *r, const struct yaml_node 
     const struct yaml_node *block =
         sweep_child(r, record, "record", "representations", YAML_MAP);
     if (!block) return;
-    field_read_section(&sweep_settings, where, "layers at probe", r->file, block, r->sweep,
-                       NULL);
+    sweep_scalars(r, block, where, "layers at probe");
     const struct yaml_node *layers = sweep_child(r, block, where, "layers", YAML_LIST);
     if (!yaml_get(block, "layers") || (layers && layers->count == 0))
         yaml_problem(r->file, layers ? layers->mark : block->mark,
@@ -134,9 +133,7 @@ static void read_representations(struct sweep_reader *r, const struct yaml_node 
         sweep_names(r, layers, "record.representations.layers", out->layer, TASK_MAX_LAYERS);
     read_slots(r, block);
     const struct yaml_node *probe = sweep_child(r, block, where, "probe", YAML_MAP);
-    if (probe)
-        field_read_section(&sweep_settings, "record.representations.probe", "", r->file, probe,
-                           r->sweep, NULL);
+    if (probe) sweep_scalars(r, probe, "record.representations.probe", "");
 }
 
 void sweep_record_read(struct sweep_reader *r, const struct yaml_node *node)
@@ -152,7 +149,5 @@ void sweep_stop_read(struct sweep_reader *r, const struct yaml_node *node)
 {
     sweep_known_keys(r, node, "stop", "diverged");
     const struct yaml_node *diverged = sweep_child(r, node, "stop", "diverged", YAML_MAP);
-    if (diverged)
-        field_read_section(&sweep_settings, "stop.diverged", "", r->file, diverged, r->sweep,
-                           NULL);
+    if (diverged) sweep_scalars(r, diverged, "stop.diverged", "");
 }

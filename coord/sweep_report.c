@@ -104,7 +104,7 @@ void sweep_analysis_read(struct sweep_reader *r, const struct yaml_node *node)
     sweep_known_keys(r, node, "analysis", "alignment");
     const struct yaml_node *block = sweep_child(r, node, "analysis", "alignment", YAML_MAP);
     if (!block) return;
-    field_read_section(&sweep_settings, where, "measures", r->file, block, r->sweep, NULL);
+    sweep_scalars(r, block, where, "measures");
     read_measures(r, sweep_child(r, block, where, "measures", YAML_LIST));
 }
 
@@ -129,9 +129,7 @@ static bool is_measure(const struct sweep *s, const char *name)
 static const char *nearest(const struct sweep *s, enum wanted wanted, const char *name)
 {
     struct text_nearest near = text_nearest_init(name);
-    if (wanted == WANT_SETTING)
-        for (int i = 0; i < s->experiment->fields.count; i++)
-            text_nearest_try(&near, table_row(&s->experiment->fields, i)->name);
+    if (wanted == WANT_SETTING) return sweep_nearest_setting(&s->experiment->fields, name);
     if (wanted == WANT_METRIC || wanted == WANT_METRIC_OR_MEASURE)
         for (int i = 0; i < s->record.n_metrics; i++)
             text_nearest_try(&near, s->record.metric[i]);
@@ -245,8 +243,7 @@ static void each_map(struct sweep_reader *r, const struct yaml_node *list, const
 void sweep_report_read(struct sweep_reader *r, const struct yaml_node *node)
 {
     if (!node) return;
-    field_read_section(&sweep_settings, "report", "figures tables", r->file, node, r->sweep,
-                       NULL);
+    sweep_scalars(r, node, "report", "figures tables");
     each_map(r, sweep_child(r, node, "report", "figures", YAML_LIST), "report.figures",
              SWEEP_MAX_FIGURES, read_figure);
     each_map(r, sweep_child(r, node, "report", "tables", YAML_LIST), "report.tables",

@@ -14,5 +14,6 @@ enum err_code train_run(struct worker *worker, const struct task *task,
                         struct err *e)
 {
     struct trainer_hooks plain = {.metrics = &metrics};
-    return trainer_run(worker, task, record, &plain, rows, result, e);
+    struct trial trial = {task, record, rows, result};
+    return trainer_run(worker, &trial, &plain, e);
 }

@@ -193,7 +193,7 @@ START_TEST(test_provenance_is_text)
     ck_assert_str_eq(r->name, "small <&> store");
     ck_assert_str_eq(r->sweep, "version: 1\nname: small\n");
     ck_assert_ptr_nonnull(strstr(r->resolved, "\"quoted\""));
-    ck_assert_int_eq(r->n_provenance, 2);
+    ck_assert_int_eq(r->n_provenance, 1);
     ck_assert_str_eq(r->provenance[0], "mpi");
     ck_assert_str_eq(r->provenance[1], "Open MPI 4.1.4");
     results_destroy(r);

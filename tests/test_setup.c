@@ -49,7 +49,8 @@ static enum err_code resolve(const struct config *c, const struct record *r,
                              const struct data_shape *data, struct err *e)
 {
     arena_clear(&arena);
-    return setup_init(&setup_, c, r, data, &metrics, &arena, e);
+    setup_ = (struct setup){.config = c, .record = r, .data = *data};
+    return setup_init(&setup_, &metrics, &arena, e);
 }
 
 /* The configuration is refused with a text that starts so and contains that. */

@@ -45,7 +45,7 @@ static struct record everything(void)
 }
 
 /* One trial and what came of it. */
-struct trial {
+struct ran {
     struct trial_shape shape;
     struct rows rows;
     struct result result;
@@ -57,11 +57,11 @@ static const struct experiment *train(void)
     return (const void *)table_row(&experiments, core_row(&experiments, "train"));
 }
 
-static struct trial *run(struct worker *w, const struct config *c, const struct record *r,
-                         uint64_t seed)
+static struct ran *run(struct worker *w, const struct config *c, const struct record *r,
+                       uint64_t seed)
 {
     struct err e;
-    struct trial *t = calloc(1, sizeof *t);
+    struct ran *t = calloc(1, sizeof *t);
     struct task task = {.trial = 3, .attempt = 2, .root = ROOT, .seed = seed, .config = *c};
     t->record = *r;
     ck_assert_msg(train()->shape(c, r, &t->shape, &e) == ERR_OK, "%s", e.text);
@@ -78,7 +78,7 @@ static struct trial *run(struct worker *w, const struct config *c, const struct 
     return t;
 }
 
-static void trial_destroy(struct trial *t)
+static void ran_destroy(struct ran *t)
 {
     for (int l = 0; l < TASK_MAX_LAYERS; l++) free(t->rows.layer[l]);
     free(t->rows.layer);
@@ -87,7 +87,7 @@ static void trial_destroy(struct trial *t)
     free(t);
 }
 
-static double metric(const struct trial *t, const char *name, int64_t record)
+static double metric(const struct ran *t, const char *name, int64_t record)
 {
     for (int i = 0; i < t->record.n_metrics; i++)
         if (strcmp(t->record.metric[i], name) == 0)
@@ -96,7 +96,7 @@ static double metric(const struct trial *t, const char *name, int64_t record)
     return 0;
 }
 
-static void same_bits(const struct trial *a, const struct trial *b)
+static void same_bits(const struct ran *a, const struct ran *b)
 {
     size_t records = (size_t)a->shape.records;
     ck_assert_mem_eq(a->rows.step, b->rows.step, records * sizeof(double));
@@ -191,7 +191,7 @@ static void check_against_plain(const struct config *c, int64_t B_, int64_t n_tr
 {
     struct record r = everything();
     struct worker *w = worker_create();
-    struct trial *t = run(w, c, &r, 5);
+    struct ran *t = run(w, c, &r, 5);
     struct plain p = plain_run(c, 5, B_, pick);
     int64_t last = t->shape.records - 1;
     ck_assert_int_eq(t->result.outcome, OUTCOME_DONE);
@@ -204,7 +204,7 @@ static void check_against_plain(const struct config *c, int64_t B_, int64_t n_tr
     ck_assert_double_eq(metric(t, "test_loss", last),
                         plain_loss(&p, SPLIT_TEST, N_TEST, false));
     plain_clear(&p);
-    trial_destroy(t);
+    ran_destroy(t);
     worker_destroy(w);
     ck_assert_uint_eq(arena_live_bytes(), 0);
 }
@@ -266,7 +266,7 @@ START_TEST(test_ideal_world_of_a_finite_pool_uses_each_sample_once)
     c.optim.warmup = 0;
     struct record r = everything();
     struct worker *w = worker_create();
-    struct trial *a = run(w, &c, &r, 1), *b = run(w, &c, &r, 1), *other = run(w, &c, &r, 2);
+    struct ran *a = run(w, &c, &r, 1), *b = run(w, &c, &r, 1), *other = run(w, &c, &r, 2);
     same_bits(a, b);
     ck_assert_double_ne(metric(a, "train_loss", 2), metric(other, "train_loss", 2));
 
@@ -275,9 +275,9 @@ START_TEST(test_ideal_world_of_a_finite_pool_uses_each_sample_once)
     c.optim.steps++;
     ck_assert_int_eq(train()->shape(&c, &r, &shape, &e), ERR_CONFIG);
     ck_assert_ptr_nonnull(strstr(e.text, "optim.steps: "));
-    trial_destroy(a);
-    trial_destroy(b);
-    trial_destroy(other);
+    ran_destroy(a);
+    ran_destroy(b);
+    ran_destroy(other);
     worker_destroy(w);
     for (int i = 0; i < 4; i++) {
         char path[512];
@@ -296,9 +296,9 @@ START_TEST(test_same_trial_has_the_same_bits_whatever_ran_between)
     other.model.activation = core_row(&activations, "gelu");
     struct record r = everything();
     struct worker *w = worker_create(), *fresh = worker_create();
-    struct trial *first = run(w, &c, &r, 4);
-    struct trial *between = run(w, &other, &r, 4), *seed = run(w, &c, &r, 5);
-    struct trial *again = run(w, &c, &r, 4), *elsewhere = run(fresh, &c, &r, 4);
+    struct ran *first = run(w, &c, &r, 4);
+    struct ran *between = run(w, &other, &r, 4), *seed = run(w, &c, &r, 5);
+    struct ran *again = run(w, &c, &r, 4), *elsewhere = run(fresh, &c, &r, 4);
     same_bits(first, again);
     same_bits(first, elsewhere);
     ck_assert_double_ne(metric(first, "train_loss", 0), metric(seed, "train_loss", 0));
@@ -306,8 +306,8 @@ START_TEST(test_same_trial_has_the_same_bits_whatever_ran_between)
     worker_destroy(w);
     worker_destroy(fresh);
     ck_assert_uint_eq(arena_live_bytes(), 0);
-    struct trial *all[] = {first, between, seed, again, elsewhere};
-    for (int i = 0; i < 5; i++) trial_destroy(all[i]);
+    struct ran *all[] = {first, between, seed, again, elsewhere};
+    for (int i = 0; i < 5; i++) ran_destroy(all[i]);
 }
 END_TEST
 
@@ -316,7 +316,7 @@ START_TEST(test_records_are_steps_and_subsets)
     struct config c = small();
     struct record r = everything();
     struct worker *w = worker_create();
-    struct trial *t = run(w, &c, &r, 0);
+    struct ran *t = run(w, &c, &r, 0);
     ck_assert_int_eq(t->shape.records, 3);
     static const double steps[] = {0, 6, 11};
     for (int i = 0; i < 3; i++) ck_assert_double_eq(t->rows.step[i], steps[i]);
@@ -324,7 +324,7 @@ START_TEST(test_records_are_steps_and_subsets)
     ck_assert_double_eq(metric(t, "lr", 0), 0.1 * 0.5); /* first step of two of warm-up */
     ck_assert_double_lt(metric(t, "train_loss", 2), metric(t, "train_loss", 0));
     ck_assert_double_eq(remainder(metric(t, "train_acc", 0) * 40, 1), 0); /* of 40 samples */
-    trial_destroy(t);
+    ran_destroy(t);
     worker_destroy(w);
 }
 END_TEST
@@ -337,11 +337,11 @@ START_TEST(test_metrics_do_not_depend_on_what_else_is_recorded)
     one.n_layers = 0;
     snprintf(one.metric[0], TASK_NAME, "test_loss");
     struct worker *w = worker_create();
-    struct trial *a = run(w, &c, &all, 0), *b = run(w, &c, &one, 0);
+    struct ran *a = run(w, &c, &all, 0), *b = run(w, &c, &one, 0);
     for (int i = 0; i < 3; i++)
         ck_assert_double_eq(metric(a, "test_loss", i), metric(b, "test_loss", i));
-    trial_destroy(a);
-    trial_destroy(b);
+    ran_destroy(a);
+    ran_destroy(b);
     worker_destroy(w);
 }
 END_TEST
@@ -351,7 +351,7 @@ START_TEST(test_representations_are_the_layers_outputs)
     struct config c = small();
     struct record r = everything();
     struct worker *w = worker_create();
-    struct trial *t = run(w, &c, &r, 5);
+    struct ran *t = run(w, &c, &r, 5);
     struct plain p = plain_run(&c, 5, B, pick_real);
     plain_loss(&p, SPLIT_TEST, 20, false);
     const struct graph *g = &p.net->g;
@@ -366,7 +366,7 @@ START_TEST(test_representations_are_the_layers_outputs)
         ck_assert_int_eq(trained, l > 0);
     }
     plain_clear(&p);
-    trial_destroy(t);
+    ran_destroy(t);
     worker_destroy(w);
 }
 END_TEST
@@ -374,7 +374,7 @@ END_TEST
 static void check_diverged(const struct config *c, const struct record *r, const char *reason)
 {
     struct worker *w = worker_create();
-    struct trial *t = run(w, c, r, 0);
+    struct ran *t = run(w, c, r, 0);
     int64_t done = t->result.steps_done, last = t->shape.records - 1;
     ck_assert_int_eq(t->result.outcome, OUTCOME_DIVERGED);
     ck_assert_int_lt(done, STEPS);
@@ -391,7 +391,7 @@ static void check_diverged(const struct config *c, const struct record *r, const
         ck_assert(isfinite(t->rows.layer[l][0]));
         for (int64_t i = 2 * size; i < 3 * size; i++) ck_assert(isnan(t->rows.layer[l][i]));
     }
-    trial_destroy(t);
+    ran_destroy(t);
     worker_destroy(w);
 }
 
@@ -423,10 +423,10 @@ START_TEST(test_divergence_in_the_last_step_is_seen)
     c.optim.warmup = 0;
     c.optim.lr = HUGE_VAL;
     struct worker *w = worker_create();
-    struct trial *t = run(w, &c, &r, 0);
+    struct ran *t = run(w, &c, &r, 0);
     ck_assert_int_eq(t->result.outcome, OUTCOME_DIVERGED);
     ck_assert_str_eq(t->result.reason, "train_loss nan at step 1");
-    trial_destroy(t);
+    ran_destroy(t);
     worker_destroy(w);
 }
 END_TEST

@@ -1,6 +1,7 @@
 /* loss.c - losses as rows. To add one: outputs, value, and a row. */
 #include "worker/loss.h"
 
+#include <math.h>
 #include <stdbool.h>
 
 #include "worker/vmath.h"

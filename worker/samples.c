@@ -14,7 +14,7 @@ static enum err_code no_memory(int64_t n, struct err *e)
 }
 
 /* Fetches the whole set in pieces, so that the indices of an unordered one stay few. */
-static void load(struct samples *s)
+static void fetch_all(struct samples *s)
 {
     enum { AT_ONCE = 256 };
     int64_t index[AT_ONCE], dim = s->data->shape.dim;
@@ -25,23 +25,22 @@ static void load(struct samples *s)
     }
 }
 
-enum err_code samples_init(struct samples *s, const struct data *data, enum split split,
-                           int64_t n, const int64_t *order, double *budget, struct arena *arena,
+enum err_code samples_load(struct samples *s, double *budget, struct arena *arena,
                            struct err *e)
 {
-    *s = (struct samples){.data = data, .split = split, .n = n};
-    if (order) {
-        s->index = arena_array(arena, (size_t)n, sizeof *s->index);
-        if (!s->index) return no_memory(n, e);
-        memcpy(s->index, order, (size_t)n * sizeof *s->index);
+    if (s->index) {
+        size_t bytes = (size_t)s->n * sizeof *s->index;
+        int64_t *index = arena_alloc(arena, bytes);
+        if (!index) return no_memory(s->n, e);
+        s->index = memcpy(index, s->index, bytes);
     }
-    double bytes = samples_bytes(&data->shape, n);
+    double bytes = samples_bytes(&s->data->shape, s->n);
     if (bytes > *budget) return ERR_OK;
     *budget -= bytes;
-    s->x = arena_array(arena, (size_t)(n * data->shape.dim), sizeof *s->x);
-    s->label = arena_array(arena, (size_t)n, sizeof *s->label);
-    if (!s->x || !s->label) return no_memory(n, e);
-    load(s);
+    s->x = arena_array(arena, (size_t)(s->n * s->data->shape.dim), sizeof *s->x);
+    s->label = arena_array(arena, (size_t)s->n, sizeof *s->label);
+    if (!s->x || !s->label) return no_memory(s->n, e);
+    fetch_all(s);
     return ERR_OK;
 }
 

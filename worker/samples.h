@@ -9,9 +9,9 @@ struct samples {
     const struct data *data; /* borrowed */
     enum split split;
     int64_t n;
-    int64_t *index; /* [n] in the split; NULL: 0..n-1 */
-    real *x;        /* [n, dim]; NULL: fetched when asked for */
-    int32_t *label; /* [n]; NULL like x */
+    const int64_t *index; /* [n] in the split; NULL: 0..n-1 */
+    real *x;              /* [n, dim]; NULL: fetched when asked for */
+    int32_t *label;       /* [n]; NULL like x */
 };
 
 /* Rows for a network to read. x and label point into the set or into the batch's own room. */
@@ -27,11 +27,10 @@ struct batch {
 /* Bytes of a set in memory, and of a batch. Local. */
 double samples_bytes(const struct data_shape *shape, int64_t n);
 
-/* Takes the first n indices of the split or, in a seeded order, of a pool of which n are wanted
- * (order of length >= n, NULL: 0..n-1; copied). The set is held in memory if it fits in *budget
- * bytes, which is lowered. errors   ERR_NOMEM. Local. */
-enum err_code samples_init(struct samples *s, const struct data *data, enum split split,
-                           int64_t n, const int64_t *order, double *budget, struct arena *arena,
+/* Fills a set whose data, split, n and index the caller has set: index is copied, and samples
+ * are held in memory if they fit in *budget bytes, which is lowered. errors   ERR_NOMEM. Local.
+ */
+enum err_code samples_load(struct samples *s, double *budget, struct arena *arena,
                            struct err *e);
 
 enum err_code batch_init(struct batch *b, const struct data_shape *shape, int64_t capacity,

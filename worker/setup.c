@@ -163,11 +163,11 @@ static enum err_code resolve_network(struct setup *s, struct arena *arena, struc
     return model_build(c, &input, s->outputs, arena, &s->graph, e);
 }
 
-enum err_code setup_init(struct setup *s, const struct config *config,
-                         const struct record *record, const struct data_shape *data,
-                         const struct table *known, struct arena *arena, struct err *e)
+enum err_code setup_init(struct setup *s, const struct table *known, struct arena *arena,
+                         struct err *e)
 {
-    *s = (struct setup){.config = config, .record = record, .data = *data};
+    const struct record *record = s->record;
+    INVARIANT(record->train_subset > 0);
     TRY(resolve_metrics(s, known, e));
     TRY(resolve_sizes(s, e));
     TRY(resolve_steps(s, e));
@@ -213,11 +213,10 @@ static double memory_bytes(const struct setup *s)
 enum err_code setup_shape(const struct config *config, const struct record *record,
                           const struct table *known, struct trial_shape *out, struct err *e)
 {
-    struct data_shape data;
-    struct setup s;
+    struct setup s = {.config = config, .record = record};
     struct arena arena = {0};
-    TRY(data_shape(config, &data, e));
-    enum err_code rc = setup_init(&s, config, record, &data, known, &arena, e);
+    TRY(data_shape(config, &s.data, e));
+    enum err_code rc = setup_init(&s, known, &arena, e);
     if (rc == ERR_OK) {
         double step = graph_forward_flops(&s.graph) + graph_backward_flops(&s.graph);
         *out = (struct trial_shape){
@@ -225,7 +224,7 @@ enum err_code setup_shape(const struct config *config, const struct record *reco
             .train_flops = step * (double)s.batch * (double)s.steps,
             .eval_flops = eval_flops(&s),
             .memory_bytes = memory_bytes(&s),
-            .data_bytes = data.bytes + setup_samples_bytes(&s),
+            .data_bytes = s.data.bytes + setup_samples_bytes(&s),
             .steps = s.steps,
             .records = s.n_records,
             .batch = s.batch,

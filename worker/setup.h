@@ -14,9 +14,12 @@
 #include "worker/task.h"
 
 struct setup {
+    /* Given by the caller. */
     const struct config *config;
     const struct record *record;
     struct data_shape data;
+
+    /* Made by setup_init. */
     const struct loss *loss;
     const struct optimizer *optimizer;
     const struct schedule *schedule;
@@ -36,13 +39,11 @@ struct setup {
     int64_t capacity;             /* samples that pass the network at once, at most */
 };
 
-/* Resolves and checks. known[] are the metrics that record may name. Memory of the arena holds
- * the graph's plan, no buffers. Local.
- * errors   ERR_CONFIG where settings contradict each other or a name is unknown; the text
- * starts with the dotted key to blame. ERR_NOMEM */
-enum err_code setup_init(struct setup *s, const struct config *config,
-                         const struct record *record, const struct data_shape *data,
-                         const struct table *known, struct arena *arena, struct err *e);
+/* Resolves and checks. known are the metrics that record may name. Memory of the arena holds
+ * the graph's plan, no buffers. Local. errors   ERR_CONFIG where settings contradict each other
+ * or a name is unknown; the text starts with the dotted key to blame. ERR_NOMEM */
+enum err_code setup_init(struct setup *s, const struct table *known, struct arena *arena,
+                         struct err *e);
 
 /* Bytes of training, test and probe samples that a worker keeps in memory between trials. */
 double setup_samples_bytes(const struct setup *s);

@@ -26,8 +26,7 @@ void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, b
         loss_score(count, t->setup.outputs, f, t->batch.label, &correct, &soft);
         if (gradient) graph_backward(g, count, i > 0);
     }
-    double each = 1 / (double)n;
-    *out = (struct evaluation){total * each, correct * each, soft * each};
+    *out = (struct evaluation){total / (double)n, correct / (double)n, soft / (double)n};
 }
 
 static double norm(int64_t n, const real *x)
@@ -45,8 +44,9 @@ static double lr_at(const struct trainer *t, int64_t step)
 }
 
 /* Whether a loss ends the run as diverged. */
-static bool diverged(const struct trainer *t, double loss, struct result *result)
+static bool diverged(const struct trainer *t, double loss)
 {
+    struct result *result = t->trial->result;
     double above = t->setup.record->diverged_above;
     if (isfinite(loss) && !(loss > above)) return false;
     result->outcome = OUTCOME_DIVERGED;
@@ -75,15 +75,16 @@ static void measure(struct trainer *t)
 
 /* Record number r: measures, and stores unless the loss shows divergence. */
 static enum err_code record(struct trainer *t, int64_t r, const struct trainer_hooks *hooks,
-                            struct rows *rows, struct result *result, struct err *e)
+                            struct err *e)
 {
     const struct setup *s = &t->setup;
+    struct rows *rows = t->trial->rows;
     double values[TASK_MAX_METRICS];
     measure(t);
     /* Without a loss the weights tell: one that is not finite makes their norm so. */
     double loss = s->needs & METRIC_TRAIN ? t->measured.train.loss : 0;
     if (!isfinite(t->measured.weight_norm)) loss = NAN;
-    if (diverged(t, loss, result)) return ERR_OK;
+    if (diverged(t, loss)) return ERR_OK;
     for (int i = 0; i < s->record->n_metrics; i++)
         values[i] = s->metric[i]->value ? s->metric[i]->value(&t->measured) : NAN;
     if (hooks->measure) TRY(hooks->measure(t, values, e));
@@ -94,7 +95,7 @@ static enum err_code record(struct trainer *t, int64_t r, const struct trainer_h
 }
 
 /* Copies the recorded layers' outputs on the probe set into slot k. */
-static void represent(struct trainer *t, int k, struct rows *rows)
+static void represent(struct trainer *t, int k)
 {
     struct setup *s = &t->setup;
     int64_t probes = s->record->probe_n;
@@ -104,35 +105,35 @@ static void represent(struct trainer *t, int k, struct rows *rows)
         graph_forward(&s->graph, t->batch.x, count);
         for (int l = 0; l < s->record->n_layers; l++) {
             const struct node *n = &s->graph.node[s->layer[l]];
-            float *out = rows->layer[l] + (k * probes + i) * n->shape.dim;
+            float *out = t->trial->rows->layer[l] + (k * probes + i) * n->shape.dim;
             for (int64_t j = 0; j < count * n->shape.dim; j++) out[j] = (float)n->y[j];
         }
     }
 }
 
-static void represent_due(struct trainer *t, struct rows *rows)
+static void represent_due(struct trainer *t)
 {
     if (t->setup.record->n_layers == 0) return;
     for (int k = 0; k < t->setup.record->n_slots; k++)
-        if (t->setup.slot[k] == t->step) represent(t, k, rows);
+        if (t->setup.slot[k] == t->step) represent(t, k);
 }
 
 /* NaN into the slots of steps that a diverged run did not reach. */
-static void represent_missing(const struct trainer *t, struct rows *rows)
+static void represent_missing(const struct trainer *t)
 {
     const struct setup *s = &t->setup;
     for (int l = 0; l < s->record->n_layers; l++) {
         int64_t size = s->record->probe_n * s->graph.node[s->layer[l]].shape.dim;
         for (int k = 0; k < s->record->n_slots; k++)
             if (s->slot[k] >= t->step)
-                for (int64_t j = 0; j < size; j++) rows->layer[l][k * size + j] = NAN;
+                for (int64_t j = 0; j < size; j++) t->trial->rows->layer[l][k * size + j] = NAN;
     }
 }
 
 static void shuffle(struct trainer *t, int64_t n, int64_t epoch)
 {
     if (t->epoch == epoch) return;
-    uint64_t seed = rng_seed(t->task->root, t->task->seed);
+    uint64_t seed = rng_seed(t->trial->task->root, t->trial->task->seed);
     struct rng r = rng_stream(seed, RNG_ORDER, (uint64_t)epoch);
     rng_permutation(&r, n, t->order);
     t->epoch = epoch;
@@ -156,9 +157,8 @@ static void take_batch(struct trainer *t)
     }
 }
 
-/* One optimizer step; returns the batch's loss. A batch that shows divergence changes nothing.
- */
-static bool step(struct trainer *t, struct result *result)
+/* One optimizer step. A batch that shows divergence changes nothing and returns false. */
+static bool step(struct trainer *t)
 {
     const struct setup *s = &t->setup;
     struct graph *g = &t->setup.graph;
@@ -168,7 +168,7 @@ static bool step(struct trainer *t, struct result *result)
     double loss = s->loss->value(s->batch, s->outputs, out->y, t->batch.label,
                                  1 / (real)s->batch, out->dy) /
                   (double)s->batch;
-    if (diverged(t, loss, result)) return false;
+    if (diverged(t, loss)) return false;
     graph_backward(g, s->batch, false);
     optim_step(&t->optim, lr_at(t, t->step), g->n_params, g->param, g->w, g->dw);
     t->step++;
@@ -193,7 +193,7 @@ static enum err_code start(struct trainer *t, struct arena *arena, struct err *e
         t->order = arena_array(arena, (size_t)shuffled, sizeof *t->order);
         if (!t->order) return ERR(e, ERR_NOMEM, "no memory for the order of samples");
     }
-    uint64_t seed = rng_seed(t->task->root, t->task->seed);
+    uint64_t seed = rng_seed(t->trial->task->root, t->trial->task->seed);
     param_init(s->config, seed, s->graph.n_params, s->graph.param, s->graph.w);
     return ERR_OK;
 }
@@ -205,43 +205,47 @@ static void clear_rows(const struct setup *s, struct rows *rows)
     for (int64_t i = 0; i < s->n_records; i++) rows->step[i] = NAN;
 }
 
-static enum err_code train(struct trainer *t, const struct trainer_hooks *hooks,
-                           struct rows *rows, struct result *result, struct err *e)
+static enum err_code train(struct trainer *t, const struct trainer_hooks *hooks, struct err *e)
 {
     const struct setup *s = &t->setup;
-    clear_rows(s, rows);
+    clear_rows(s, t->trial->rows);
     for (int64_t r = 0;;) {
-        if (r < s->n_records && s->record_step[r] == t->step)
-            TRY(record(t, r++, hooks, rows, result, e));
-        if (result->outcome == OUTCOME_DIVERGED) break;
-        represent_due(t, rows);
+        if (r < s->n_records && s->record_step[r] == t->step) TRY(record(t, r++, hooks, e));
+        if (t->trial->result->outcome == OUTCOME_DIVERGED) break;
+        represent_due(t);
         if (t->step == s->steps) return ERR_OK;
-        if (!step(t, result)) break;
+        if (!step(t)) break;
     }
-    represent_missing(t, rows);
+    represent_missing(t);
     return ERR_OK;
 }
 
-enum err_code trainer_run(struct worker *worker, const struct task *task,
-                          const struct record *record_, const struct trainer_hooks *hooks,
-                          struct rows *rows, struct result *result, struct err *e)
+static double now_s(void)
 {
-    struct timespec begin, end;
-    clock_gettime(CLOCK_MONOTONIC, &begin);
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+enum err_code trainer_run(struct worker *worker, const struct trial *trial,
+                          const struct trainer_hooks *hooks, struct err *e)
+{
+    double begin_s = now_s();
+    const struct task *task = trial->task;
     struct arena *arena = worker_arena(worker);
-    struct trainer t = {.task = task};
+    struct trainer t = {.trial = trial,
+                        .setup = {.config = &task->config, .record = trial->record}};
     const struct data *data;
     TRY(worker_data(worker, &task->config, task->root, &data, e));
-    TRY(setup_init(&t.setup, &task->config, record_, &data->shape, hooks->metrics, arena, e));
+    t.setup.data = data->shape;
+    TRY(setup_init(&t.setup, hooks->metrics, arena, e));
     TRY(worker_samples(worker, &t.setup, &t.sets, e));
-    *result = (struct result){
+    *trial->result = (struct result){
         .trial = task->trial, .attempt = task->attempt, .outcome = OUTCOME_DONE};
     enum err_code rc = start(&t, arena, e);
-    if (rc == ERR_OK) rc = train(&t, hooks, rows, result, e);
+    if (rc == ERR_OK) rc = train(&t, hooks, e);
     graph_clear(&t.setup.graph);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    result->steps_done = t.step;
-    result->seconds =
-        (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
+    trial->result->steps_done = t.step;
+    trial->result->seconds = now_s() - begin_s;
     return rc;
 }

@@ -16,9 +16,17 @@
 #include "worker/setup.h"
 #include "worker/worker.h"
 
+/* What to run and where to put what comes of it: the arguments of experiment.run. */
+struct trial {
+    const struct task *task;
+    const struct record *record;
+    struct rows *rows;
+    struct result *result;
+};
+
 /* A training run under way, as an experiment's hooks see it. */
 struct trainer {
-    const struct task *task;
+    const struct trial *trial;
     struct setup setup; /* sizes, and the network: setup.graph */
     const struct worker_sets *sets;
     struct batch batch;
@@ -42,9 +50,8 @@ struct trainer_hooks {
  * errors   those of setup_init and worker_data; ERR_NOMEM; a hook's. Divergence is none: it is
  *          result->outcome, with a reason; metrics after it are NaN, as are representations of
  *          slots that were not reached. */
-enum err_code trainer_run(struct worker *worker, const struct task *task,
-                          const struct record *record, const struct trainer_hooks *hooks,
-                          struct rows *rows, struct result *result, struct err *e);
+enum err_code trainer_run(struct worker *worker, const struct trial *trial,
+                          const struct trainer_hooks *hooks, struct err *e);
 
 /* Averages over samples 0..n-1 of a set; with gradient also leaves the gradient of the mean
  * loss in t->setup.graph.dw. For hooks. Local. */

@@ -89,17 +89,18 @@ static enum err_code train_order(const struct worker *w, int64_t **order, struct
 static enum err_code make_sets(struct worker *w, const struct sets_key *key, struct err *e)
 {
     double budget = samples_budget;
-    struct arena *arena = &w->sets_arena;
+    struct worker_sets *sets = &w->sets;
+    const struct data *data = &w->data;
     int64_t *order;
     TRY(train_order(w, &order, e));
-    enum err_code rc = samples_init(&w->sets.train, &w->data, SPLIT_TRAIN, key->n_train, order,
-                                    &budget, arena, e);
+    sets->train = (struct samples){data, SPLIT_TRAIN, key->n_train, order};
+    sets->test = (struct samples){data, SPLIT_TEST, key->n_test};
+    sets->probe = (struct samples){data, (enum split)key->probe_split, key->n_probe};
+    enum err_code rc = samples_load(&sets->train, &budget, &w->sets_arena, e);
     free(order);
     TRY(rc);
-    TRY(samples_init(&w->sets.test, &w->data, SPLIT_TEST, key->n_test, NULL, &budget, arena,
-                     e));
-    return samples_init(&w->sets.probe, &w->data, (enum split)key->probe_split, key->n_probe,
-                        NULL, &budget, arena, e);
+    TRY(samples_load(&sets->test, &budget, &w->sets_arena, e));
+    return samples_load(&sets->probe, &budget, &w->sets_arena, e);
 }
 
 enum err_code worker_samples(struct worker *w, const struct setup *s,

@@ -1,0 +1,148 @@
+/* report.c - from a specification, or none, to a folder of figures, tables and a page. */
+#include "coord/report.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coord/figure.h"
+#include "coord/folder.h"
+#include "coord/label.h"
+#include "coord/report_page.h"
+#include "coord/report_table.h"
+
+/* Text widths of the official LaTeX styles; icml is one of its two columns. */
+static const struct report_venue venues[] = {
+    {{"icml", "3.25 in, a column of ICML", "icml2024.sty"}, 3.25, 2.3, 8},
+    {{"neurips", "5.5 in, the text width of NeurIPS", "neurips_2024.sty"}, 5.5, 3.0, 8},
+    {{"iclr", "5.5 in, the text width of ICLR", "iclr2024_conference.sty"}, 5.5, 3.0, 8},
+    {{"jmlr", "6 in, the text width of JMLR", "jmlr2e.sty"}, 6.0, 3.2, 8},
+};
+const struct table report_venues = TABLE("venue", venues);
+
+struct report {
+    const struct results *r;
+    const char *dir;
+    struct report_spec spec;
+    struct figure figure[SWEEP_MAX_FIGURES];
+    struct report_table table[SWEEP_MAX_TABLES];
+};
+
+/* ---- the default set ---- */
+
+/* Are the values of the axis far enough apart for a logarithmic axis? */
+static bool wants_log(const struct results *r, const struct results_axis *axis)
+{
+    enum { FAR_APART = 8 };
+    double least = HUGE_VAL, most = -HUGE_VAL;
+    for (int64_t t = 0; t < r->n_trials; t++) {
+        least = fmin(least, axis->number[t]);
+        most = fmax(most, axis->number[t]);
+    }
+    return !axis->is_text && least > 0 && most >= FAR_APART * least;
+}
+
+/* The first axis that is (or is not) text, other than `other`; NULL if there is none. */
+static const struct results_axis *first_axis(const struct results *r, bool text,
+                                             const struct results_axis *other)
+{
+    for (int i = 0; i < r->n_axes; i++)
+        if (r->axis[i].is_text == text && &r->axis[i] != other) return &r->axis[i];
+    return NULL;
+}
+
+static void add_line(struct report *p, const char *y, const struct results_axis *x,
+                     const struct results_axis *hue)
+{
+    if (p->spec.n_figures == SWEEP_MAX_FIGURES) return;
+    struct figure_spec *f = &p->spec.figure[p->spec.n_figures++];
+    *f = (struct figure_spec){.type = table_find(&figure_types, "line"), .ci = 95};
+    snprintf(f->y, sizeof f->y, "%s", y);
+    snprintf(f->x, sizeof f->x, "%s", x->name);
+    if (hue) snprintf(f->hue, sizeof f->hue, "%s", hue->name);
+    snprintf(f->log, sizeof f->log, "%s", wants_log(p->r, x) ? "x" : "");
+}
+
+static void add_matrix(struct report *p)
+{
+    if (p->spec.n_figures == SWEEP_MAX_FIGURES || p->r->n_alignments == 0) return;
+    struct figure_spec *f = &p->spec.figure[p->spec.n_figures++];
+    *f = (struct figure_spec){.type = table_find(&figure_types, "matrix"), .ci = 95};
+    snprintf(f->value, sizeof f->value, "%s", p->r->alignment[0].measure);
+}
+
+static void default_figures(struct report *p)
+{
+    const struct results *r = p->r;
+    const struct results_axis *x = first_axis(r, false, NULL);
+    if (!x) x = first_axis(r, true, NULL);
+    if (!x) return; /* nothing varies: the page's numbers say it all */
+    const struct results_axis *hue = first_axis(r, true, x);
+    if (!hue) hue = first_axis(r, false, x);
+    for (int i = 0; i < r->n_alignments; i++) add_line(p, r->alignment[i].measure, x, hue);
+    for (int i = 1; i < r->n_metrics; i++) /* 0 is the step */
+        if (label_better(r->metric[i].name)) add_line(p, r->metric[i].name, x, hue);
+    add_matrix(p);
+}
+
+/* ---- making it ---- */
+
+static enum err_code make_figures(struct report *p, struct err *e)
+{
+    bool found = true;
+    const struct report_venue *venue = (const void *)table_row(&report_venues, p->spec.venue);
+    for (int i = 0; i < p->spec.n_figures; i++) {
+        TRY(figure_make(p->r, &p->spec.figure[i], i + 1, venue, &p->figure[i], e));
+        TRY(figure_save(&p->figure[i], p->dir, &found, e));
+    }
+    if (!found)
+        fprintf(stderr,
+                "shoal: warning: no gnuplot in PATH: %s has no .pdf and .svg (Debian: "
+                "apt install gnuplot-nox); fig*.csv, .gp and .tex are complete\n",
+                p->dir);
+    return ERR_OK;
+}
+
+static enum err_code make_tables(struct report *p, struct err *e)
+{
+    for (int i = 0; i < p->spec.n_tables; i++) {
+        TRY(report_table_make(p->r, &p->spec.table[i], i + 1, &p->table[i], e));
+        TRY(report_table_save(&p->table[i], p->dir, e));
+    }
+    return ERR_OK;
+}
+
+static enum err_code make_page(struct report *p, struct err *e)
+{
+    struct text page = {0};
+    struct report_parts parts = {.results = p->r,
+                                 .question = p->spec.question,
+                                 .n_figures = p->spec.n_figures,
+                                 .figure = p->figure,
+                                 .n_tables = p->spec.n_tables,
+                                 .table = p->table};
+    report_page(&parts, &page);
+    enum err_code rc = folder_write(p->dir, "index.html", &page, e);
+    text_clear(&page);
+    return rc;
+}
+
+enum err_code report_write(const struct results *r, const struct report_spec *spec,
+                           const char *dir, struct err *e)
+{
+    struct report *p = calloc(1, sizeof *p);
+    if (!p) return ERR(e, ERR_NOMEM, "no memory for a report");
+    p->r = r;
+    p->dir = dir;
+    p->spec = *spec;
+    if (p->spec.n_figures == 0) default_figures(p);
+    enum err_code rc = folder_make(dir, e);
+    if (rc == ERR_OK) rc = make_figures(p, e);
+    if (rc == ERR_OK) rc = make_tables(p, e);
+    if (rc == ERR_OK) rc = make_page(p, e);
+    for (int i = 0; i < SWEEP_MAX_FIGURES; i++) figure_clear(&p->figure[i]);
+    for (int i = 0; i < SWEEP_MAX_TABLES; i++) report_table_clear(&p->table[i]);
+    free(p);
+    return rc;
+}
