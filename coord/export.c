@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "coord/filter.h"
@@ -82,6 +83,17 @@ static void cell_number(struct writer *w, const char *column, double value)
     fputs(isfinite(value) ? results_number(value, text) : w->format->missing, w->out);
 }
 
+/* A setting known as text: a number where it reads as one from end to end. */
+static void cell_setting(struct writer *w, const char *column, const char *text)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (*text && *end == '\0' && isfinite(value) && text[strspn(text, "0123456789.+-e")] == 0)
+        cell_number(w, column, value);
+    else
+        cell_text(w, column, text);
+}
+
 static void cell_count(struct writer *w, const char *column, uint64_t value)
 {
     cell_begin(w, column);
@@ -95,6 +107,7 @@ static void write_header(struct writer *w, const struct results *r)
     static const char *const fixed[] = {"trial", "state", "seed"};
     for (int i = 0; i < 3; i++) cell_text(w, NULL, fixed[i]);
     for (int i = 0; i < r->n_axes; i++) cell_text(w, NULL, r->axis[i].name);
+    for (int i = 0; i < r->n_constants; i++) cell_text(w, NULL, r->constant[2 * i]);
     cell_text(w, NULL, "seconds");
     for (int i = 0; i < r->n_metrics; i++) cell_text(w, NULL, r->metric[i].name);
     fputs(w->format->row_end, w->out);
@@ -118,6 +131,8 @@ static void write_row(struct writer *w, const struct results *r, int64_t t, int6
         else
             cell_number(w, axis->name, axis->number[t]);
     }
+    for (int i = 0; i < r->n_constants; i++)
+        cell_setting(w, r->constant[2 * i], r->constant[2 * i + 1]);
     cell_number(w, "seconds", r->seconds[t]);
     for (int i = 0; i < r->n_metrics; i++) {
         const struct results_metric *m = &r->metric[i];

@@ -82,7 +82,13 @@ int figure_ticks(double low, double high, bool log, double tick[FIGURE_TICKS])
     return n >= 3 ? n : linear_ticks(low, high, tick); /* too short for a log's round numbers */
 }
 
-/* ---- quoting ---- */
+/* ---- text ---- */
+
+void figure_add_interval(struct text *t, const struct statistics_interval *v)
+{
+    text_add(t, "%.3g", v->mean);
+    if (isfinite(v->low)) text_add(t, " [%.3g, %.3g]", v->low, v->high);
+}
 
 void figure_add_quoted(struct text *t, const char *text)
 {

@@ -9,6 +9,7 @@
 #include "coord/report.h"
 #include "coord/results.h"
 #include "coord/sweep.h"
+#include "linalg/statistics.h"
 
 enum {
     FIGURE_TICKS = 12,
@@ -66,6 +67,9 @@ extern const char *const figure_palette[FIGURE_PALETTE];
 
 /* Round numbers within [low, high] at which an axis is labelled. Returns how many. */
 int figure_ticks(double low, double high, bool log, double tick[FIGURE_TICKS]);
+
+/* Adds "0.512 [0.498, 0.525]", the mean alone where there is no interval. */
+void figure_add_interval(struct text *t, const struct statistics_interval *v);
 
 /* Adds text as the inside of a gnuplot '...' string, as TeX. */
 void figure_add_quoted(struct text *t, const char *text);

@@ -449,12 +449,6 @@ static void say_missing(const struct line *l, struct text *t)
         text_add(t, " The x axis is linear: not all values are positive.");
 }
 
-static void add_value(struct text *t, const struct statistics_interval *v)
-{
-    text_add(t, "%.3g", v->mean);
-    if (isfinite(v->low)) text_add(t, " [%.3g, %.3g]", v->low, v->high);
-}
-
 /* "relu: 0.5 [0.4, 0.6] at 64, 0.7 [0.6, 0.8] at 4096": the ends of x, or the extremes of y
  * where x is names. */
 static void say_series(const struct line *l, struct text *t, int64_t h)
@@ -467,11 +461,11 @@ static void say_series(const struct line *l, struct text *t, int64_t h)
     }
     if (!a) return;
     if (*l->s.series[h].name) text_add(t, "%s: ", l->s.series[h].name);
-    add_value(t, &a->value);
+    figure_add_interval(t, &a->value);
     text_add(t, " at %s", a->text);
     if (b != a) {
         text_add(t, ", ");
-        add_value(t, &b->value);
+        figure_add_interval(t, &b->value);
         text_add(t, " at %s", b->text);
     }
     text_add(t, "\n");

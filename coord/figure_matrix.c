@@ -313,8 +313,8 @@ static void say_pairs(struct matrix *x, const char *which, int depth, bool want)
 {
     struct statistics_interval v = mean_of_pairs(x, depth, want);
     if (v.n == 0) return;
-    text_add(&x->f->answer, "%s: %.3g", which, v.mean);
-    if (isfinite(v.low)) text_add(&x->f->answer, " [%.3g, %.3g]", v.low, v.high);
+    text_add(&x->f->answer, "%s: ", which);
+    figure_add_interval(&x->f->answer, &v);
     text_add(&x->f->answer, "\n");
 }
 

@@ -7,7 +7,6 @@
  * dataset of /trials with a dot in its name: a new one needs no change here. */
 #include "coord/results.h"
 
-#include <hdf5.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
+#include "coord/h5.h"
 #include "coord/journal.h"
 #include "coord/state.h"
 
@@ -34,104 +34,91 @@ struct reader {
     int64_t *row, *trial; /* [n_trials] table -> store; [n_rows] store -> table, or -1 */
 };
 
-/* What a callback of H5Literate collects: names of links, in order. */
-struct names {
-    struct arena *arena;
-    int count, capacity;
-    char **name;
-    bool (*wanted)(const char *name);
-};
-
 static enum err_code nomem(const struct reader *x, struct err *e)
 {
     return ERR(e, ERR_NOMEM, "%s: no memory to read the results", x->path);
 }
 
-/* ---- groups and attributes ---- */
-
-static herr_t names_add(hid_t group, const char *name, const H5L_info_t *info, void *data)
+/* Names of a group's links that are wanted, in the order they were made. */
+static enum err_code wanted_names(struct reader *x, const char *group,
+                                  bool (*wanted)(const char *name), char ***name, int *count,
+                                  struct err *e)
 {
-    (void)group;
-    (void)info;
-    struct names *n = data;
-    if (n->wanted && !n->wanted(name)) return 0;
-    if (n->count == n->capacity) {
-        int capacity = 2 * n->capacity + 16;
-        char **grown = arena_array(n->arena, (size_t)capacity, sizeof *grown);
-        if (!grown) return -1;
-        if (n->count) memcpy(grown, n->name, (size_t)n->count * sizeof *grown);
-        n->name = grown;
-        n->capacity = capacity;
-    }
-    n->name[n->count] = arena_text(n->arena, name);
-    return n->name[n->count++] ? 0 : -1;
+    int all = 0;
+    *name = h5_names(x->file, group, &x->scratch, &all);
+    if (!*name) return ERR(e, ERR_FORMAT, "%s: no group %s", x->path, group);
+    *count = 0;
+    for (int i = 0; i < all; i++)
+        if (wanted((*name)[i])) (*name)[(*count)++] = (*name)[i];
+    return ERR_OK;
 }
 
-/* Names of a group's links: in the order they were made where the file knows it. */
-static enum err_code group_names(struct reader *x, const char *group, struct names *out,
-                                 struct err *e)
+/* The stored type of a dataset's or attribute's fixed texts with room for a NUL behind the
+ * longest one; negative if they are no fixed texts. */
+static hid_t terminated(hid_t stored)
+{
+    bool fixed = H5Tget_class(stored) == H5T_STRING && H5Tis_variable_str(stored) == 0;
+    hid_t type = fixed ? H5Tcopy(stored) : -1;
+    if (fixed) H5Tset_size(type, H5Tget_size(stored) + 1);
+    if (fixed) H5Tset_strpad(type, H5T_STR_NULLTERM);
+    return type;
+}
+
+/* A scalar dataset of fixed text, or NULL if there is none. */
+static char *dataset_text(struct reader *x, const char *name)
+{
+    if (H5Lexists(x->file, name, H5P_DEFAULT) <= 0) return NULL;
+    hid_t d = H5Dopen2(x->file, name, H5P_DEFAULT), stored = H5Dget_type(d);
+    hid_t type = terminated(stored);
+    hsize_t dims[1];
+    char *text =
+        type >= 0 && h5_dims(d, 0, dims) == 0 ? arena_alloc(x->arena, H5Tget_size(type)) : NULL;
+    if (text && H5Dread(d, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) < 0) text = NULL;
+    h5_release(type);
+    h5_release(stored);
+    h5_release(d);
+    return text;
+}
+
+/* The text attributes of a group as pairs name, value. */
+struct attributes {
+    struct reader *x;
+    char **pair;
+    int count;
+};
+
+static herr_t attribute_add(hid_t group, const char *name, const H5A_info_t *info, void *data)
+{
+    (void)info;
+    struct attributes *a = data;
+    char *value = h5_attribute_read(group, name, a->x->arena);
+    if (!value) return 0; /* not a text: none of ours */
+    a->pair[2 * a->count] = arena_text(a->x->arena, name);
+    a->pair[2 * a->count + 1] = value;
+    return a->pair[2 * a->count++] ? 0 : -1;
+}
+
+static enum err_code read_attributes(struct reader *x, const char *group, char ***pair,
+                                     int *count, struct err *e)
 {
     hid_t g = H5Gopen2(x->file, group, H5P_DEFAULT);
     if (g < 0) return ERR(e, ERR_FORMAT, "%s: no group %s", x->path, group);
-    hid_t made = H5Gget_create_plist(g);
-    unsigned order = 0;
-    H5Pget_link_creation_order(made, &order);
-    H5_index_t index = order & H5P_CRT_ORDER_INDEXED ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
-    out->arena = &x->scratch;
-    herr_t rc = H5Literate(g, index, H5_ITER_INC, NULL, names_add, out);
-    H5Pclose(made);
-    H5Gclose(g);
+    H5O_info_t info;
+    H5Oget_info2(g, &info, H5O_INFO_NUM_ATTRS);
+    struct attributes a = {x, arena_array(x->arena, 2 * (size_t)info.num_attrs, sizeof(char *)),
+                           0};
+    hsize_t at = 0;
+    herr_t rc =
+        a.pair ? H5Aiterate2(g, H5_INDEX_NAME, H5_ITER_INC, &at, attribute_add, &a) : -1;
+    h5_release(g);
+    *pair = a.pair;
+    *count = a.count;
     return rc < 0 ? nomem(x, e) : ERR_OK;
-}
-
-/* A text of fixed or variable length that `read` fetches; NULL if it is none. */
-static char *text_value(struct arena *a, hid_t thing, hid_t type,
-                        herr_t (*read)(hid_t thing, hid_t type, void *out))
-{
-    char *text = NULL;
-    if (H5Tget_class(type) != H5T_STRING) return NULL;
-    if (H5Tis_variable_str(type) > 0) {
-        char *borrowed = NULL;
-        if (read(thing, type, &borrowed) >= 0 && borrowed) text = arena_text(a, borrowed);
-        H5free_memory(borrowed);
-        return text;
-    }
-    size_t size = H5Tget_size(type);
-    text = arena_alloc(a, size + 1); /* zeroed: ends in NUL also where the file's does not */
-    if (text && read(thing, type, text) < 0) return NULL;
-    return text;
 }
 
 static herr_t dataset_read(hid_t thing, hid_t type, void *out)
 {
     return H5Dread(thing, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out);
-}
-
-/* A scalar dataset of text, or NULL if there is none. */
-static char *dataset_text(struct reader *x, const char *name)
-{
-    if (H5Lexists(x->file, name, H5P_DEFAULT) <= 0) return NULL;
-    hid_t d = H5Dopen2(x->file, name, H5P_DEFAULT);
-    if (d < 0) return NULL;
-    hid_t type = H5Dget_type(d), space = H5Dget_space(d);
-    char *text = NULL;
-    if (H5Sget_simple_extent_npoints(space) == 1)
-        text = text_value(x->arena, d, type, dataset_read);
-    H5Sclose(space);
-    H5Tclose(type);
-    H5Dclose(d);
-    return text;
-}
-
-static char *attribute_text(struct arena *a, hid_t attribute)
-{
-    hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
-    char *text = NULL;
-    if (H5Sget_simple_extent_npoints(space) == 1)
-        text = text_value(a, attribute, type, H5Aread);
-    H5Sclose(space);
-    H5Tclose(type);
-    return text;
 }
 
 /* ---- columns ---- */
@@ -143,15 +130,13 @@ static enum err_code read_rows(struct reader *x, const char *name, hid_t mem_typ
 {
     hid_t d = H5Dopen2(x->file, name, H5P_DEFAULT);
     if (d < 0) return ERR(e, ERR_FORMAT, "%s: no dataset %s", x->path, name);
-    hid_t space = H5Dget_space(d);
     hsize_t dims[2] = {0, 1};
-    int rank = H5Sget_simple_extent_ndims(space);
     enum err_code rc = ERR_OK;
-    if (rank != (*columns ? 2 : 1)) {
-        rc = ERR(e, ERR_FORMAT, "%s: %s has %d dimensions", x->path, name, rank);
+    if (h5_dims(d, 2, dims) != (*columns ? 2 : 1)) {
+        rc =
+            ERR(e, ERR_FORMAT, "%s: %s has not %d dimensions", x->path, name, *columns ? 2 : 1);
         goto out;
     }
-    H5Sget_simple_extent_dims(space, dims, NULL);
     if ((int64_t)dims[0] != x->n_rows || (*columns > 0 && (int64_t)dims[1] != *columns)) {
         rc = ERR(e, ERR_FORMAT, "%s: %s has %lld rows of %lld values, wanted %lld rows",
                  x->path, name, (long long)dims[0], (long long)dims[1], (long long)x->n_rows);
@@ -176,8 +161,7 @@ static enum err_code read_rows(struct reader *x, const char *name, hid_t mem_typ
         *out = kept;
     }
 out:
-    H5Sclose(space);
-    H5Dclose(d);
+    h5_release(d);
     return rc;
 }
 
@@ -195,13 +179,13 @@ static enum err_code read_ids(struct reader *x, struct err *e)
     if (d < 0) return ERR(e, ERR_FORMAT, "%s: no dataset /trials/id: not a store", x->path);
     hid_t space = H5Dget_space(d);
     x->n_rows = H5Sget_simple_extent_npoints(space);
-    H5Sclose(space);
+    h5_release(space);
     uint64_t *id = arena_array(&x->scratch, (size_t)x->n_rows, sizeof *id);
     x->row = arena_array(&x->scratch, (size_t)x->n_rows, sizeof *x->row);
     x->trial = arena_array(&x->scratch, (size_t)x->n_rows, sizeof *x->trial);
     bool memory = id && x->row && x->trial;
     herr_t rc = memory && x->n_rows ? dataset_read(d, H5T_NATIVE_UINT64, id) : 0;
-    H5Dclose(d);
+    h5_release(d);
     if (!memory) return nomem(x, e);
     if (rc < 0) return ERR(e, ERR_IO, "%s: cannot read /trials/id", x->path);
     int64_t n = 0;
@@ -226,22 +210,19 @@ static enum err_code axis_numbers(struct reader *x, const char *path, struct res
     return ERR_OK;
 }
 
-static enum err_code axis_texts(struct reader *x, const char *path, size_t size,
+static enum err_code axis_texts(struct reader *x, const char *path, hid_t type,
                                 struct results_axis *axis, struct err *e)
 {
     int64_t n = x->r->n_trials, n_distinct = 0;
-    hid_t type = H5Tcopy(H5T_C_S1);
-    H5Tset_size(type, size + 1); /* room for the NUL of a text as long as the field */
+    size_t size = H5Tget_size(type);
     char *text = NULL;
-    enum err_code rc = read_column(x, path, type, size + 1, &text, e);
-    H5Tclose(type);
-    TRY(rc);
+    TRY(read_column(x, path, type, size, &text, e));
     axis->is_text = true;
     axis->number = arena_array(x->arena, (size_t)n, sizeof *axis->number);
     const char **distinct = arena_array(&x->scratch, (size_t)n, sizeof *distinct);
     if (!axis->number || !distinct) return nomem(x, e);
     for (int64_t t = 0; t < n; t++) {
-        axis->text[t] = text + (size_t)t * (size + 1);
+        axis->text[t] = text + (size_t)t * size;
         int64_t i = 0;
         while (i < n_distinct && strcmp(distinct[i], axis->text[t]) != 0) i++;
         if (i == n_distinct) distinct[n_distinct++] = axis->text[t];
@@ -260,15 +241,19 @@ static enum err_code read_axis(struct reader *x, const char *name, struct result
     if (!axis->text) return nomem(x, e);
     hid_t d = H5Dopen2(x->file, path, H5P_DEFAULT);
     if (d < 0) return ERR(e, ERR_FORMAT, "%s: %s is no dataset", x->path, path);
-    hid_t type = H5Dget_type(d);
-    H5T_class_t class = H5Tget_class(type);
-    size_t size = H5Tget_size(type);
-    bool fixed_text = class == H5T_STRING && H5Tis_variable_str(type) == 0;
-    H5Tclose(type);
-    H5Dclose(d);
-    if (fixed_text) return axis_texts(x, path, size, axis, e);
-    if (class == H5T_INTEGER || class == H5T_FLOAT) return axis_numbers(x, path, axis, e);
-    return ERR(e, ERR_FORMAT, "%s: %s is neither number nor fixed text", x->path, path);
+    hid_t stored = H5Dget_type(d), type = terminated(stored);
+    H5T_class_t class = H5Tget_class(stored);
+    enum err_code rc;
+    if (type >= 0)
+        rc = axis_texts(x, path, type, axis, e);
+    else if (class == H5T_INTEGER || class == H5T_FLOAT)
+        rc = axis_numbers(x, path, axis, e);
+    else
+        rc = ERR(e, ERR_FORMAT, "%s: %s is neither number nor fixed text", x->path, path);
+    h5_release(type);
+    h5_release(stored);
+    h5_release(d);
+    return rc;
 }
 
 static bool is_setting(const char *name)
@@ -278,13 +263,14 @@ static bool is_setting(const char *name)
 
 static enum err_code read_axes(struct reader *x, struct err *e)
 {
-    struct names names = {.wanted = is_setting};
-    TRY(group_names(x, "/trials", &names, e));
-    x->r->axis = arena_array(x->arena, (size_t)names.count, sizeof *x->r->axis);
+    char **name;
+    int n = 0;
+    TRY(wanted_names(x, "/trials", is_setting, &name, &n, e));
+    x->r->axis = arena_array(x->arena, (size_t)n, sizeof *x->r->axis);
     if (!x->r->axis) return nomem(x, e);
-    x->r->n_axes = names.count;
-    for (int i = 0; i < names.count; i++) TRY(read_axis(x, names.name[i], &x->r->axis[i], e));
-    return ERR_OK;
+    x->r->n_axes = n;
+    for (int i = 0; i < n; i++) TRY(read_axis(x, name[i], &x->r->axis[i], e));
+    return read_attributes(x, "/trials", &x->r->constant, &x->r->n_constants, e);
 }
 
 /* ---- metrics ---- */
@@ -296,16 +282,17 @@ static bool is_measured(const char *name)
 
 static enum err_code read_metrics(struct reader *x, struct err *e)
 {
-    struct names names = {.wanted = is_measured};
-    TRY(group_names(x, "/metrics", &names, e));
+    char **names;
+    int n = 0;
+    TRY(wanted_names(x, "/metrics", is_measured, &names, &n, e));
     struct results *r = x->r;
-    r->n_metrics = names.count + 1;
+    r->n_metrics = n + 1;
     r->metric = arena_array(x->arena, (size_t)r->n_metrics, sizeof *r->metric);
     if (!r->metric) return nomem(x, e);
     r->n_records = -1;
     for (int i = 0; i < r->n_metrics; i++) {
         char path[160];
-        const char *name = i ? names.name[i - 1] : "step";
+        const char *name = i ? names[i - 1] : "step";
         snprintf(path, sizeof path, "/metrics/%s", name);
         snprintf(r->metric[i].name, sizeof r->metric[i].name, "%s", name);
         void *value = NULL;
@@ -317,44 +304,15 @@ static enum err_code read_metrics(struct reader *x, struct err *e)
 
 /* ---- provenance ---- */
 
-static herr_t provenance_add(hid_t group, const char *name, const H5A_info_t *info, void *data)
-{
-    (void)info;
-    struct reader *x = data;
-    hid_t attribute = H5Aopen(group, name, H5P_DEFAULT);
-    char *value = attribute_text(x->arena, attribute);
-    H5Aclose(attribute);
-    if (!value) return 0; /* not a text: none of ours */
-    char **pair = &x->r->provenance[2 * x->r->n_provenance++];
-    pair[0] = arena_text(x->arena, name);
-    pair[1] = value;
-    return pair[0] ? 0 : -1;
-}
-
 static enum err_code read_provenance(struct reader *x, struct err *e)
 {
     struct results *r = x->r;
-    const char *stem = strrchr(x->path, '/');
-    snprintf(r->name, sizeof r->name, "%s", stem ? stem + 1 : x->path);
-    hid_t g = H5Gopen2(x->file, "/provenance", H5P_DEFAULT);
-    if (g < 0) return ERR(e, ERR_FORMAT, "%s: no group /provenance", x->path);
-    H5O_info_t info;
-    H5Oget_info2(g, &info, H5O_INFO_NUM_ATTRS);
-    r->provenance = arena_array(x->arena, 2 * (size_t)info.num_attrs, sizeof *r->provenance);
-    hsize_t at = 0;
-    herr_t rc =
-        r->provenance ? H5Aiterate2(g, H5_INDEX_NAME, H5_ITER_INC, &at, provenance_add, x) : -1;
-    H5Gclose(g);
-    if (rc < 0) return nomem(x, e);
-    if (H5Aexists(x->file, "name") > 0) {
-        hid_t attribute = H5Aopen(x->file, "name", H5P_DEFAULT);
-        const char *name = attribute_text(x->arena, attribute);
-        if (name) snprintf(r->name, sizeof r->name, "%s", name);
-        H5Aclose(attribute);
-    }
+    const char *name = h5_attribute_read(x->file, "name", x->arena);
+    const char *slash = strrchr(x->path, '/');
+    snprintf(r->name, sizeof r->name, "%s", name ? name : slash ? slash + 1 : x->path);
     r->sweep = dataset_text(x, "/provenance/sweep");
     r->resolved = dataset_text(x, "/provenance/resolved");
-    return ERR_OK;
+    return read_attributes(x, "/provenance", &r->provenance, &r->n_provenance, e);
 }
 
 /* ---- alignment ---- */
@@ -367,10 +325,10 @@ static enum err_code read_all(struct reader *x, const char *path, hid_t mem_type
     if (d < 0) return ERR(e, ERR_FORMAT, "%s: no dataset %s", x->path, path);
     hid_t space = H5Dget_space(d);
     bool fits = H5Sget_simple_extent_npoints(space) == count;
-    H5Sclose(space);
+    h5_release(space);
     void *values = fits ? arena_array(x->arena, (size_t)count, size) : NULL;
     herr_t rc = values && count ? dataset_read(d, mem_type, values) : 0;
-    H5Dclose(d);
+    h5_release(d);
     if (!fits)
         return ERR(e, ERR_FORMAT, "%s: %s does not have %lld values", x->path, path,
                    (long long)count);
@@ -387,8 +345,8 @@ static enum err_code read_models(struct reader *x, int64_t *n_models, int64_t **
     if (d < 0) return ERR(e, ERR_FORMAT, "%s: no dataset /alignment/trial", x->path);
     hid_t space = H5Dget_space(d);
     *n_models = H5Sget_simple_extent_npoints(space);
-    H5Sclose(space);
-    H5Dclose(d);
+    h5_release(space);
+    h5_release(d);
     uint64_t *id = NULL;
     TRY(read_all(x, "/alignment/trial", H5T_NATIVE_INT64, sizeof **trial, *n_models, trial, e));
     TRY(read_all(x, "/alignment/id", H5T_NATIVE_UINT64, sizeof *id, *n_models, &id, e));
@@ -419,22 +377,21 @@ static enum err_code read_measure(struct reader *x, const char *name,
     return read_all(x, path, H5T_NATIVE_INT32, sizeof *a->layer_b, pairs, &a->layer_b, e);
 }
 
-/* The layers' names: an attribute of fixed or variable texts. */
+/* The layers' names: an attribute of fixed texts. */
 static enum err_code read_layers(struct reader *x, struct err *e)
 {
     struct results *r = x->r;
     hid_t a = H5Aopen_by_name(x->file, "/alignment", "layers", H5P_DEFAULT, H5P_DEFAULT);
     if (a < 0) return ERR(e, ERR_FORMAT, "%s: /alignment has no attribute layers", x->path);
-    hid_t space = H5Aget_space(a), type = H5Tcopy(H5T_C_S1), stored = H5Aget_type(a);
+    hid_t space = H5Aget_space(a), stored = H5Aget_type(a), type = terminated(stored);
     hssize_t n = H5Sget_simple_extent_npoints(space);
-    bool fixed = H5Tget_class(stored) == H5T_STRING && H5Tis_variable_str(stored) == 0;
-    H5Tset_size(type, sizeof *r->layer);
+    if (type >= 0) H5Tset_size(type, sizeof *r->layer);
     r->layer = arena_array(x->arena, (size_t)n, sizeof *r->layer);
-    herr_t rc = r->layer && fixed ? H5Aread(a, type, r->layer) : -1;
-    H5Tclose(stored);
-    H5Tclose(type);
-    H5Sclose(space);
-    H5Aclose(a);
+    herr_t rc = r->layer && type >= 0 ? H5Aread(a, type, r->layer) : -1;
+    h5_release(type);
+    h5_release(stored);
+    h5_release(space);
+    h5_release(a);
     if (rc < 0) return ERR(e, ERR_FORMAT, "%s: layers are no fixed texts", x->path);
     r->n_layers = (int)n;
     return ERR_OK;
@@ -447,19 +404,20 @@ static bool is_measure(const char *name)
 
 static enum err_code read_alignments(struct reader *x, struct err *e)
 {
-    struct names names = {.wanted = is_measure};
+    char **name;
+    int n = 0;
     int64_t n_models = 0, *trial = NULL;
-    TRY(group_names(x, "/alignment", &names, e));
+    TRY(wanted_names(x, "/alignment", is_measure, &name, &n, e));
     TRY(read_models(x, &n_models, &trial, e));
     TRY(read_layers(x, e));
-    x->r->alignment = arena_array(x->arena, (size_t)names.count, sizeof *x->r->alignment);
+    x->r->alignment = arena_array(x->arena, (size_t)n, sizeof *x->r->alignment);
     if (!x->r->alignment) return nomem(x, e);
-    x->r->n_alignments = names.count;
-    for (int i = 0; i < names.count; i++) {
+    x->r->n_alignments = n;
+    for (int i = 0; i < n; i++) {
         struct results_alignment *a = &x->r->alignment[i];
         a->n_models = n_models;
         a->trial = trial;
-        TRY(read_measure(x, names.name[i], a, e));
+        TRY(read_measure(x, name[i], a, e));
     }
     return ERR_OK;
 }
@@ -510,11 +468,8 @@ static enum err_code read_file(struct reader *x, const char *path,
                                struct err *e)
 {
     if (access(path, R_OK) != 0) return ERR(e, ERR_IO, "cannot read the store %s: %m", path);
-    hid_t access_list = H5Pcreate(H5P_FILE_ACCESS);
-    H5Pset_fclose_degree(access_list, H5F_CLOSE_STRONG);
     x->path = path;
-    x->file = H5Fopen(path, H5F_ACC_RDONLY, access_list);
-    H5Pclose(access_list);
+    x->file = h5_open_read(path);
     if (x->file < 0) return ERR(e, ERR_FORMAT, "%s is not an HDF5 file that can be read", path);
     enum err_code rc = read(x, e);
     H5Fclose(x->file);
@@ -523,7 +478,7 @@ static enum err_code read_file(struct reader *x, const char *path,
 
 enum err_code results_read(const char *store_path, struct results **out, struct err *e)
 {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* failures are reported in our words */
+    h5_quiet(); /* failures are reported in our words */
     struct results *r = calloc(1, sizeof *r);
     if (r) r->inner = calloc(1, sizeof *r->inner);
     if (!r || !r->inner) {

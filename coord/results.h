@@ -44,6 +44,8 @@ struct results {
     struct results_axis *axis;
     struct results_metric *metric; /* the first is "step" */
     struct results_alignment *alignment;
+    int n_constants;
+    char **constant;        /* settings that do not vary, 2 * n_constants: name, text */
     char *sweep, *resolved; /* YAML texts of the provenance */
     int n_provenance;
     char **provenance; /* 2 * n_provenance: name, value */

@@ -312,9 +312,11 @@ static void setup(void)
     setenv("OMPI_MCA_ess_singleton_isolated", "1", 1);
 }
 
+/* No test may leave a handle of HDF5 open. */
 static void teardown(void)
 {
     char command[128];
+    ck_assert_int_eq(H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL), 0);
     snprintf(command, sizeof command, "rm -rf %s", folder);
     if (system(command) != 0) printf("cannot remove %s\n", folder);
 }

@@ -94,6 +94,7 @@ static void put_representations(hid_t file)
             if (d == width(1, l) || d == width(3, l)) put_block(g, l, d);
         H5Gclose(g);
     }
+    put(probe, "probe", H5T_NATIVE_INT32, 1, (hsize_t[]){1}, &(int){0}); /* a scale: no layer */
     H5Gclose(probe);
     H5Gclose(all);
     H5Pclose(ordered);

@@ -166,6 +166,9 @@ START_TEST(test_settings_have_numbers_and_texts)
     ck_assert_str_eq(activation->text[0], "relu");
     ck_assert_str_eq(activation->text[17], "tanh");
     ck_assert_double_eq(activation->number[17], 1);
+    ck_assert_int_eq(r->n_constants, 2);
+    ck_assert_str_eq(r->constant[0], "model.depth");
+    ck_assert_str_eq(r->constant[1], "2");
     results_destroy(r);
 }
 END_TEST

@@ -24,7 +24,7 @@ def column(values, dtype):
 
 
 with h5py.File(path, "w", track_order=True) as f:
-    f.attrs["name"] = np.bytes_("small <&> store")
+    f.attrs["name"] = "small <&> store"
     g = f.create_group("trials", track_order=True)
     g["id"] = column([0xABCDEF0000000000 + t for t in range(n)], "u8")
     g["state"] = column([4 if t == 4 else 0 if t == 17 else 3 for t in range(n)], "u1")
@@ -35,7 +35,7 @@ with h5py.File(path, "w", track_order=True) as f:
     g["steps_done"] = column([50 if t == 4 else 0 if t == 17 else 200 for t in range(n)], "i8")
     g["model.width"] = column([w for _, w, _ in trials], "i8")
     g["model.activation"] = column([a.encode() for a, _, _ in trials], "S8")
-    g.attrs["model.depth"], g.attrs["optim.name"] = np.bytes_("2"), np.bytes_("sgd")
+    g.attrs["model.depth"], g.attrs["optim.name"] = "2", "sgd"
     g = f.create_group("metrics", track_order=True)
     loss = np.full((n + 1, records), np.nan)
     acc, step = loss.copy(), loss.copy()
@@ -47,9 +47,9 @@ with h5py.File(path, "w", track_order=True) as f:
             acc[t + 1, r] = last * (r + 1) / 4
     g["train_loss"], g["test_acc"], g["step"] = loss, acc, step
     g = f.create_group("provenance")
-    g.attrs["mpi"] = np.bytes_("Open MPI 4.1.4")
+    g.attrs["mpi"] = "Open MPI 4.1.4"
     g["sweep"] = np.bytes_("version: 1\nname: small\n")
-    g["resolved"] = "version: 1\nname: small\nmodel: {depth: 2} # \"quoted\" <tag>\n"
+    g["resolved"] = np.bytes_('version: 1\nname: small\nmodel: {depth: 2} # "quoted" <tag>\n')
 
 os.makedirs(path + ".d", exist_ok=True)
 models = [t for t in range(n) if t not in (4, 17)]
