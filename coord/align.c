@@ -42,27 +42,43 @@ struct reader {
 
 /* ---- what the store holds ---- */
 
-static int count_links(hid_t file, const char *group)
+struct names {
+    int count;
+    char (*name)[ALIGN_NAME];
+};
+
+static herr_t add_group(hid_t group, const char *name, const H5L_info_t *link, void *self)
 {
-    H5G_info_t info;
-    if (H5Lexists(file, group, H5P_DEFAULT) <= 0) return 0;
-    return H5Gget_info_by_name(file, group, &info, H5P_DEFAULT) < 0 ? 0 : (int)info.nlinks;
+    (void)link;
+    struct names *to = self;
+    H5O_info_t info;
+    if (strlen(name) >= ALIGN_NAME ||
+        H5Oget_info_by_name2(group, name, &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0)
+        return -1;
+    if (info.type == H5O_TYPE_GROUP) strcpy(to->name[to->count++], name);
+    return 0;
 }
 
-/* Name of link i of a group, in the order they were made where the file knows it. */
-static bool link_name(hid_t file, const char *group, int i, char name[ALIGN_NAME])
+/* The groups in a group, in the order they were made where the file knows it. None where there
+ * is no such group. */
+static enum err_code list_groups(struct reader *x, const char *path, struct names *out,
+                                 struct err *e)
 {
-    hid_t g = H5Gopen2(file, group, H5P_DEFAULT);
-    if (g < 0) return false;
+    *out = (struct names){0};
+    if (H5Lexists(x->file, path, H5P_DEFAULT) <= 0) return ERR_OK;
+    hid_t g = H5Gopen2(x->file, path, H5P_DEFAULT);
+    H5G_info_t info;
+    if (g < 0 || H5Gget_info(g, &info) < 0)
+        return ERR(e, ERR_FORMAT, "%s: %s is no group", x->path, path);
+    out->name = arena_array(&x->arena, (size_t)info.nlinks, sizeof *out->name);
     hid_t made = H5Gget_create_plist(g);
     unsigned order = 0;
     H5Pget_link_creation_order(made, &order);
     H5_index_t index = order & H5P_CRT_ORDER_INDEXED ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
-    ssize_t length = H5Lget_name_by_idx(g, ".", index, H5_ITER_INC, (hsize_t)i, name,
-                                        ALIGN_NAME, H5P_DEFAULT);
+    herr_t rc = out->name ? H5Literate(g, index, H5_ITER_INC, NULL, add_group, out) : -1;
     H5Pclose(made);
     H5Gclose(g);
-    return length > 0 && length < ALIGN_NAME;
+    return rc < 0 ? ERR(e, ERR_FORMAT, "%s: cannot list %s", x->path, path) : ERR_OK;
 }
 
 /* A column of count values, or all there are: then count is set. NULL on failure. */
@@ -146,41 +162,46 @@ static enum err_code read_block(struct reader *x, int layer, const char *width, 
     return ERR_OK;
 }
 
-static enum err_code read_layers(struct reader *x, struct err *e)
+/* The blocks of all layers. */
+static enum err_code read_blocks(struct reader *x, struct err *e)
 {
-    char group[256], name[ALIGN_NAME];
-    int n_sets = count_links(x->file, "/representations");
-    if (n_sets == 0)
-        return ERR(e, ERR_CONFIG,
-                   "%s holds no representations: add record.representations to the sweep file",
-                   x->path);
-    if (n_sets > 1 || !link_name(x->file, "/representations", 0, x->probe))
-        return ERR(e, ERR_FORMAT, "%s: %d probe sets, wanted one", x->path, n_sets);
-    snprintf(group, sizeof group, "/representations/%s", x->probe);
-    struct align_file *m = &x->models;
-    m->n_layers = count_links(x->file, group);
-    m->layer = arena_array(&m->arena, (size_t)m->n_layers, sizeof *m->layer);
-    if (!m->layer) return ERR(e, ERR_NOMEM, "no memory for %d layers", m->n_layers);
+    char group[256];
+    const struct align_file *m = &x->models;
+    struct names *width = arena_array(&x->arena, (size_t)m->n_layers, sizeof *width);
+    if (!width) return ERR(e, ERR_NOMEM, "no memory for %d layers", m->n_layers);
     int n_blocks = 0;
     for (int l = 0; l < m->n_layers; l++) {
-        snprintf(group, sizeof group, "/representations/%s", x->probe);
-        if (!link_name(x->file, group, l, m->layer[l]))
-            return ERR(e, ERR_FORMAT, "%s: %s has no layer %d", x->path, group, l);
         snprintf(group, sizeof group, "/representations/%s/%s", x->probe, m->layer[l]);
-        n_blocks += count_links(x->file, group);
+        TRY(list_groups(x, group, &width[l], e));
+        n_blocks += width[l].count;
     }
     x->block = arena_array(&x->arena, (size_t)n_blocks, sizeof *x->block);
     if (!x->block) return ERR(e, ERR_NOMEM, "no memory for %d datasets", n_blocks);
-    for (int l = 0; l < m->n_layers; l++) {
-        snprintf(group, sizeof group, "/representations/%s/%s", x->probe, m->layer[l]);
-        int count = count_links(x->file, group);
-        for (int i = 0; i < count; i++) {
-            if (!link_name(x->file, group, i, name))
-                return ERR(e, ERR_FORMAT, "%s: %s has no width %d", x->path, group, i);
-            TRY(read_block(x, l, name, e));
-        }
-    }
+    for (int l = 0; l < m->n_layers; l++)
+        for (int i = 0; i < width[l].count; i++) TRY(read_block(x, l, width[l].name[i], e));
     return ERR_OK;
+}
+
+static enum err_code read_layers(struct reader *x, struct err *e)
+{
+    char group[256];
+    struct names set, layer;
+    TRY(list_groups(x, "/representations", &set, e));
+    if (set.count == 0)
+        return ERR(e, ERR_CONFIG,
+                   "%s holds no representations: add record.representations to the sweep file",
+                   x->path);
+    if (set.count > 1)
+        return ERR(e, ERR_FORMAT, "%s: %d probe sets, wanted one", x->path, set.count);
+    strcpy(x->probe, set.name[0]);
+    snprintf(group, sizeof group, "/representations/%s", x->probe);
+    TRY(list_groups(x, group, &layer, e));
+    struct align_file *m = &x->models;
+    m->n_layers = layer.count;
+    m->layer = arena_array(&m->arena, (size_t)layer.count, sizeof *m->layer);
+    if (!m->layer) return ERR(e, ERR_NOMEM, "no memory for %d layers", layer.count);
+    memcpy(m->layer, layer.name, (size_t)layer.count * sizeof *m->layer);
+    return read_blocks(x, e);
 }
 
 /* The widths of all representations. */

@@ -35,6 +35,13 @@ static enum err_code no_memory(struct err *e)
     return ERR(e, ERR_NOMEM, "no memory for the plan");
 }
 
+static enum err_code too_many(const struct sweep *s, struct err *e)
+{
+    yaml_problem(s->file, sweep_mark(s, "sweep.axes"), NULL, "more than %d combinations",
+                 PLAN_MAX_TRIALS);
+    return ERR(e, ERR_CONFIG, "%s: 1 error", s->file->name);
+}
+
 /* ---- levels ---- */
 
 static enum err_code level_setup(struct plan *p, const struct axis *axis, struct plan_level *l,
@@ -84,14 +91,14 @@ static enum err_code levels_setup(struct plan *p, struct err *e)
         inner->level[first].when = when;
         inner->level[first].past = inner->n_levels;
     }
-    int64_t stride = 1;
+    int64_t stride = 1, all = 1;
     for (int i = n - 1; i >= 0; i--) {
         inner->level[i].stride = stride;
         if (__builtin_mul_overflow(stride, inner->level[i].axis->count, &stride))
-            return ERR(e, ERR_CONFIG, "%s: the axes have more than 2^63 combinations",
-                       s->file->name);
+            return too_many(s, e);
     }
-    return ERR_OK;
+    for (int i = 0; i < s->n_axes; i++) all *= s->axis[i].count; /* a factor of stride */
+    return all > PLAN_MAX_TRIALS ? too_many(s, e) : ERR_OK;
 }
 
 /* Does the condition hold of the configuration as it is? */
@@ -219,9 +226,7 @@ static enum err_code leaf(struct expansion *x, struct err *e)
 {
     struct plan *p = x->plan;
     const struct sweep *s = p->sweep;
-    if (++x->visited > PLAN_MAX_TRIALS)
-        return ERR(e, ERR_CONFIG, "%s: more than %d combinations", s->file->name,
-                   PLAN_MAX_TRIALS);
+    if (++x->visited > PLAN_MAX_TRIALS) return too_many(s, e);
     for (int i = 0; i < s->n_exclude; i++) {
         if (!plan_holds(s, s->exclude[i], &x->config)) continue;
         p->n_excluded++;

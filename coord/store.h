@@ -14,7 +14,7 @@
  *   /metrics/step                  float64 [trial, record], optimizer steps done by then
  *   /representations/<probe set>/<layer>/<d>/data    float32 [member, slot, probe, d]
  *   /representations/<probe set>/<layer>/<d>/trial   int64 [member]: the row of each member
- *   /representations/<probe set>/probe               int64 [probe], as /probe/<probe set>/index
+ *                                  (beside it the scales probe and feature)
  *   /probe/<probe set>/index       int64 [probe], samples of the split
  *   /provenance                    text attributes, and datasets sweep, resolved (text);
  *                                  before: the provenance of the store that was extended

@@ -316,22 +316,25 @@ static enum err_code make_metrics(struct making *m, struct err *e)
     return ERR_OK;
 }
 
-static enum err_code make_class(struct making *m, const struct store_class *c, hid_t probe,
-                                struct err *e)
+/* A class carries all its scales but /slot: its layer's group holds classes only. */
+static enum err_code make_class(struct making *m, const struct store_class *c, struct err *e)
 {
     char group[256], path[PATH_SIZE];
     enum err_code code = ERR_OK;
     TRY(make_groups(m, store_class_path(m->record, c->layer, c->d, group, sizeof group), e));
     snprintf(path, sizeof path, "%s/trial", group);
     hid_t member = make_scale(m, path, c->row, c->n);
+    snprintf(path, sizeof path, "%s/probe", group);
+    hid_t probe = make_counter(m, path, m->record->probe_n);
     snprintf(path, sizeof path, "%s/feature", group);
     hid_t feature = make_counter(m, path, c->d);
     snprintf(path, sizeof path, "%s/data", group);
     hid_t scales[] = {member, m->slot, probe, feature};
     hid_t d = make_dataset(m, path, H5T_IEEE_F32LE, 4, scales, NULL);
-    if (member < 0 || feature < 0 || d < 0) code = H5_ERR(e, "cannot make '%s'", path);
+    if (d < 0) code = H5_ERR(e, "cannot make '%s'", path); /* as without one of its scales */
     h5_release(d);
     h5_release(feature);
+    h5_release(probe);
     h5_release(member);
     return code == ERR_OK && c->n_old > 0 ? copy_rows(m, path, e) : code;
 }
@@ -350,15 +353,11 @@ static enum err_code make_representations(struct making *m, struct err *e)
     snprintf(path, sizeof path, "probe/%s", store_probe_set(r));
     TRY(make_groups(m, path, e));
     strcat(path, "/index"); /* the probes are the first samples of the split */
-    h5_release(make_counter(m, path, r->probe_n));
-    snprintf(path, sizeof path, "representations/%s/probe", store_probe_set(r));
-    hid_t probe = make_counter(m, path, r->probe_n);
-    if (probe < 0) return H5_ERR(e, "cannot make '%s'", path);
-    enum err_code code = ERR_OK;
-    for (int i = 0; code == ERR_OK && i < m->layout->n_classes; i++)
-        code = make_class(m, &m->layout->class[i], probe, e);
-    h5_release(probe);
-    return code;
+    hid_t index = make_counter(m, path, r->probe_n);
+    if (index < 0) return H5_ERR(e, "cannot make '%s'", path);
+    h5_release(index);
+    for (int i = 0; i < m->layout->n_classes; i++) TRY(make_class(m, &m->layout->class[i], e));
+    return ERR_OK;
 }
 
 /* ---- /provenance ---- */

@@ -45,7 +45,11 @@ struct alignment_measure {
     double range[2];
     double self; /* score of a representation with itself */
     /* pair[R, R] on rank 0 (NULL elsewhere), R = n_models * n_layers: the score of every pair
-     * of representations. Collective over comm. */
+     * of representations; NaN with one that has no structure to compare (all rows alike, for
+     * the CKA family) or that is not finite. Collective over comm.
+     * errors   ERR_SHAPE for an empty representation, or n < 4 (cka_unbiased); ERR_CONFIG for
+     *          k outside 1 to n - 1 or a clip outside (0, 1]; ERR_NOMEM
+     * same     mutual_knn: bits on any number of ranks; the CKA family: to 1e-12 */
     enum err_code (*all_pairs)(MPI_Comm comm, const struct alignment_set *set,
                                const struct alignment_options *o, double *pair, struct err *e);
 };

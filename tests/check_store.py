@@ -22,7 +22,7 @@ with h5py.File(path, "r") as f:
     assert f["provenance"].attrs["git"] == "0123abc"
     assert f["provenance/resolved"][()] == b"name: fake\n"
     for layer in f["representations/test"].values():
-        for c in layer.values() if isinstance(layer, h5py.Group) else []:
+        for c in layer.values():
             assert c["data"].shape[0] == c["trial"].shape[0]
             names = [x.keys()[0] for x in c["data"].dims]
             assert names == ["trial", "slot", "probe", "feature"], names

@@ -94,6 +94,7 @@ static void put_representations(hid_t file)
             if (d == width(1, l) || d == width(3, l)) put_block(g, l, d);
         H5Gclose(g);
     }
+    put(probe, "probe", H5T_NATIVE_INT32, 1, (hsize_t[]){1}, &(int){0}); /* a scale: no layer */
     H5Gclose(probe);
     H5Gclose(all);
     H5Pclose(ordered);
@@ -308,6 +309,7 @@ START_TEST(test_an_unreadable_file_is_made_anew)
 }
 END_TEST
 
+/* The pairs; to json_decref. */
 static json_t *print_and_parse(const char *const *measures, int n)
 {
     char *text = NULL;
@@ -319,7 +321,9 @@ static json_t *print_and_parse(const char *const *measures, int n)
     ck_assert_msg(root != NULL, "no JSON: %s", text);
     free(text);
     ck_assert_int_eq(json_integer_value(json_object_get(root, "schema")), 1);
-    return json_object_get(root, "pairs");
+    json_t *pairs = json_incref(json_object_get(root, "pairs"));
+    json_decref(root);
+    return pairs;
 }
 
 START_TEST(test_json_has_every_pair_once)
@@ -327,11 +331,16 @@ START_TEST(test_json_has_every_pair_once)
     static const char *const names[] = {"cka", "mutual_knn@2"};
     static const char *const bad = "mutual_nn";
     ck_assert_int_eq(align_json(store, &bad, 1, stdout, NULL), ERR_CONFIG);
-    ck_assert_uint_eq(json_array_size(print_and_parse(NULL, 0)), 0); /* never aligned */
+    json_t *pairs = print_and_parse(NULL, 0);
+    ck_assert_uint_eq(json_array_size(pairs), 0); /* never aligned */
+    json_decref(pairs);
     ck_assert_int_eq(align_store(MPI_COMM_WORLD, store, names, 2, &plain, false, NULL), ERR_OK);
     MPI_Barrier(MPI_COMM_WORLD);
-    ck_assert_uint_eq(json_array_size(print_and_parse(NULL, 0)), DONE * (DONE - 1));
-    json_t *pairs = print_and_parse(&names[1], 1), *pair = json_array_get(pairs, 0);
+    pairs = print_and_parse(NULL, 0);
+    ck_assert_uint_eq(json_array_size(pairs), DONE * (DONE - 1));
+    json_decref(pairs);
+    pairs = print_and_parse(&names[1], 1);
+    json_t *pair = json_array_get(pairs, 0);
     ck_assert_uint_eq(json_array_size(pairs), DONE * (DONE - 1) / 2);
     ck_assert_str_eq(json_string_value(json_object_get(pair, "a")), "00000000000000a1");
     ck_assert_str_eq(json_string_value(json_object_get(pair, "b")), "00000000000000a3");
@@ -340,6 +349,7 @@ START_TEST(test_json_has_every_pair_once)
     ck_assert(json_is_null(json_object_get(pair, "p_value")));
     const char *layer = json_string_value(json_object_get(pair, "layer_a"));
     ck_assert(strcmp(layer, layers[0]) == 0 || strcmp(layer, layers[1]) == 0);
+    json_decref(pairs);
 }
 END_TEST
 
@@ -355,9 +365,10 @@ START_TEST(test_json_of_no_score_is_null)
         align_file_clear(&f);
     }
     MPI_Barrier(MPI_COMM_WORLD);
-    json_t *pair = json_array_get(print_and_parse(NULL, 0), 0);
+    json_t *pairs = print_and_parse(NULL, 0), *pair = json_array_get(pairs, 0);
     ck_assert(json_is_null(json_object_get(pair, "score")));
     ck_assert(json_is_null(json_object_get(pair, "layer_a")));
+    json_decref(pairs);
 }
 END_TEST
 

@@ -484,7 +484,7 @@ static void make_layers(float *x[7])
 static void clip_model(float **x, int n_layers, double quantile, double want)
 {
     enum { SIZE = 64 * 12 };
-    float *all = malloc((size_t)n_layers * SIZE * sizeof *all);
+    float *all = calloc((size_t)n_layers * SIZE, sizeof *all);
     float *scratch = malloc((size_t)n_layers * SIZE * sizeof *scratch);
     for (int l = 0; l < n_layers; l++) memcpy(all + l * SIZE, x[l], SIZE * sizeof *all);
     double limit = features_threshold(all, n_layers * SIZE, quantile, scratch);
@@ -515,7 +515,7 @@ static double search_layers(const double *scores, int32_t *layer_a, int32_t *lay
 
 START_TEST(test_layers_are_searched_as_in_the_paper)
 {
-    json_t *want = json_object_get(reference(), "layers");
+    json_t *root = reference(), *want = json_object_get(root, "layers");
     static const int64_t d[7] = {12, 12, 12, 12, 12, 12, 12};
     struct alignment_options o = {
         .normalize = ALIGN_L2, .clip = 0.95, .epsilon = 1e-6, .k = 10};
@@ -555,6 +555,7 @@ START_TEST(test_layers_are_searched_as_in_the_paper)
     make_layers(x);
     clip_model(x, 3, 0.5, json_number_value(json_object_get(want, "threshold_0.5")));
     for (int l = 0; l < 7; l++) free(x[l]);
+    json_decref(root);
 }
 END_TEST
 
@@ -668,6 +669,21 @@ START_TEST(test_every_measure_is_1_with_itself_and_nan_with_a_constant)
 }
 END_TEST
 
+/* Rows of one direction are equal after normalisation but for rounding: no structure either. */
+START_TEST(test_cka_of_rows_of_one_direction_is_nan)
+{
+    struct pair p = golden_pair(&golden_cases[0]);
+    for (int64_t i = 0; i < p.n; i++)
+        for (int64_t j = 0; j < p.d[1]; j++)
+            p.x[1][i * p.d[1] + j] = (float)(1 + i) * (0.125f + (float)(3 * j % 7));
+    struct alignment_options o = plain;
+    o.normalize = ALIGN_L2;
+    ck_assert(isnan(score("cka", o, &p)));
+    ck_assert(isnan(score("cka_unbiased", o, &p)));
+    pair_clear(&p);
+}
+END_TEST
+
 /* One outlier: off the diagonal the Gram matrix is a_i + a_j, which U-centring removes. */
 START_TEST(test_unbiased_cka_of_a_single_outlier_is_nan)
 {
@@ -767,6 +783,7 @@ static Suite *alignment_suite(void)
     tcase_add_test(tc, test_best_layers_takes_the_first_maximum);
     tcase_add_loop_test(tc, test_random_sets_match_the_twin_on_any_ranks, 0, 21);
     tcase_add_test(tc, test_every_measure_is_1_with_itself_and_nan_with_a_constant);
+    tcase_add_test(tc, test_cka_of_rows_of_one_direction_is_nan);
     tcase_add_test(tc, test_unbiased_cka_of_a_single_outlier_is_nan);
     tcase_add_test(tc, test_scores_do_not_depend_on_the_frame);
     tcase_add_test(tc, test_mutual_knn_keeps_the_triangle_bound);

@@ -411,6 +411,17 @@ START_TEST(test_divergence_is_an_outcome)
 }
 END_TEST
 
+START_TEST(test_divergence_of_the_first_batch_keeps_the_record_before_it)
+{
+    struct config c = small();
+    struct record r = everything();
+    r.n_metrics = 1;
+    snprintf(r.metric[0], TASK_NAME, "test_loss");
+    r.diverged_above = 0.1; /* below any loss of a new network */
+    check_diverged(&c, &r, "at step 0");
+}
+END_TEST
+
 START_TEST(test_divergence_in_the_last_step_is_seen)
 {
     struct config c = small();
@@ -428,6 +439,38 @@ START_TEST(test_divergence_in_the_last_step_is_seen)
     ck_assert_str_eq(t->result.reason, "train_loss nan at step 1");
     ran_destroy(t);
     worker_destroy(w);
+}
+END_TEST
+
+/* A training set beyond the budget is fetched batch by batch: the same bits. */
+START_TEST(test_samples_held_or_fetched_are_the_same)
+{
+    struct config c = small();
+    struct err e;
+    struct data data;
+    struct arena arena = {0};
+    double none = 0, plenty = SAMPLES_BUDGET;
+    int64_t order[] = {5, 3, 9, 1, 4}, place[] = {4, 0, 2};
+    ck_assert_int_eq(data_open(&c, ROOT, &data, &e), ERR_OK);
+    for (int ordered = 0; ordered < 2; ordered++) {
+        struct samples held = {&data, SPLIT_TRAIN, 5, ordered ? order : NULL}, fetched = held;
+        struct batch a, b;
+        ck_assert_int_eq(samples_load(&held, &plenty, &arena, &e), ERR_OK);
+        ck_assert_int_eq(samples_load(&fetched, &none, &arena, &e), ERR_OK);
+        ck_assert(held.x != NULL && fetched.x == NULL);
+        ck_assert_int_eq(batch_init(&a, &data.shape, 5, &arena, &e), ERR_OK);
+        ck_assert_int_eq(batch_init(&b, &data.shape, 5, &arena, &e), ERR_OK);
+        samples_range(&held, 2, 3, &a);
+        samples_range(&fetched, 2, 3, &b);
+        ck_assert_mem_eq(a.x, b.x, 3 * DIM * sizeof(real));
+        ck_assert_mem_eq(a.label, b.label, 3 * sizeof(int32_t));
+        samples_pick(&held, place, 3, &a);
+        samples_pick(&fetched, place, 3, &b);
+        ck_assert_mem_eq(a.x, b.x, 3 * DIM * sizeof(real));
+        ck_assert_mem_eq(a.label, b.label, 3 * sizeof(int32_t));
+    }
+    arena_clear(&arena);
+    data_close(&data);
 }
 END_TEST
 
@@ -465,7 +508,9 @@ int main(void)
                             test_metrics_do_not_depend_on_what_else_is_recorded,
                             test_representations_are_the_layers_outputs,
                             test_divergence_is_an_outcome,
+                            test_divergence_of_the_first_batch_keeps_the_record_before_it,
                             test_divergence_in_the_last_step_is_seen,
+                            test_samples_held_or_fetched_are_the_same,
                             test_data_set_is_kept_between_trials};
     return core_run("trainer", tests, sizeof tests / sizeof *tests);
 }

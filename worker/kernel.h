@@ -7,7 +7,9 @@
 #ifndef SHOAL_WORKER_KERNEL_H
 #define SHOAL_WORKER_KERNEL_H
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                         \
+#include <stdint.h> /* defines __GLIBC__ where it is: the choice is the dynamic linker's */
+
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) &&                        \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define KERNEL __attribute__((target_clones("avx512f", "avx2", "default")))
 #else

@@ -8,6 +8,14 @@ double samples_bytes(const struct data_shape *shape, int64_t n)
     return (double)n * ((double)shape->dim * sizeof(real) + sizeof(int32_t) + sizeof(int64_t));
 }
 
+double samples_held(const struct data_shape *shape, int64_t n, double *budget)
+{
+    double bytes = samples_bytes(shape, n);
+    if (bytes > *budget) return 0;
+    *budget -= bytes;
+    return bytes;
+}
+
 static enum err_code no_memory(int64_t n, struct err *e)
 {
     return ERR(e, ERR_NOMEM, "no memory for %lld samples", (long long)n);
@@ -34,9 +42,7 @@ enum err_code samples_load(struct samples *s, double *budget, struct arena *aren
         if (!index) return no_memory(s->n, e);
         s->index = memcpy(index, s->index, bytes);
     }
-    double bytes = samples_bytes(&s->data->shape, s->n);
-    if (bytes > *budget) return ERR_OK;
-    *budget -= bytes;
+    if (samples_held(&s->data->shape, s->n, budget) == 0) return ERR_OK;
     s->x = arena_array(arena, (size_t)(s->n * s->data->shape.dim), sizeof *s->x);
     s->label = arena_array(arena, (size_t)s->n, sizeof *s->label);
     if (!s->x || !s->label) return no_memory(s->n, e);

@@ -24,12 +24,18 @@ struct batch {
     int64_t *own_index;
 };
 
-/* Bytes of a set in memory, and of a batch. Local. */
+/* Bytes of samples that a worker holds in memory, sets in the order train, test, probe. */
+#define SAMPLES_BUDGET 256e6
+
+/* Bytes of n samples as numbers: of a set in memory, and of a batch. Local. */
 double samples_bytes(const struct data_shape *shape, int64_t n);
 
+/* Bytes of a set of n that is held in memory: 0 if it exceeds *budget, which else is lowered.
+ * Local. */
+double samples_held(const struct data_shape *shape, int64_t n, double *budget);
+
 /* Fills a set whose data, split, n and index the caller has set: index is copied, and samples
- * are held in memory if they fit in *budget bytes, which is lowered. errors   ERR_NOMEM. Local.
- */
+ * are held in memory as samples_held says. errors   ERR_NOMEM. Local. */
 enum err_code samples_load(struct samples *s, double *budget, struct arena *arena,
                            struct err *e);
 

@@ -184,7 +184,9 @@ enum err_code setup_init(struct setup *s, const struct table *known, struct aren
 double setup_samples_bytes(const struct setup *s)
 {
     int64_t probes = s->record->n_layers ? s->record->probe_n : 0;
-    return samples_bytes(&s->data, s->n_train + s->n_test + probes);
+    double budget = SAMPLES_BUDGET, bytes = samples_held(&s->data, s->n_train, &budget);
+    bytes += samples_held(&s->data, s->n_test, &budget);
+    return bytes + samples_held(&s->data, probes, &budget);
 }
 
 /* FLOPs of all records: passes over training samples (a subset, at last the set), over the test

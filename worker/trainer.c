@@ -118,14 +118,14 @@ static void represent_due(struct trainer *t)
         if (t->setup.slot[k] == t->step) represent(t, k);
 }
 
-/* NaN into the slots of steps that a diverged run did not reach. */
-static void represent_missing(const struct trainer *t)
+/* NaN into the slots of a diverged run from a step on. */
+static void represent_missing(const struct trainer *t, int64_t from)
 {
     const struct setup *s = &t->setup;
     for (int l = 0; l < s->record->n_layers; l++) {
         int64_t size = s->record->probe_n * s->graph.node[s->layer[l]].shape.dim;
         for (int k = 0; k < s->record->n_slots; k++)
-            if (s->slot[k] >= t->step)
+            if (s->slot[k] >= from)
                 for (int64_t j = 0; j < size; j++) t->trial->rows->layer[l][k * size + j] = NAN;
     }
 }
@@ -205,19 +205,25 @@ static void clear_rows(const struct setup *s, struct rows *rows)
     for (int64_t i = 0; i < s->n_records; i++) rows->step[i] = NAN;
 }
 
+/* The whole run. A record that shows divergence leaves nothing of its step, a batch that does
+ * leaves what was recorded before it. */
 static enum err_code train(struct trainer *t, const struct trainer_hooks *hooks, struct err *e)
 {
     const struct setup *s = &t->setup;
     clear_rows(s, t->trial->rows);
     for (int64_t r = 0;;) {
         if (r < s->n_records && s->record_step[r] == t->step) TRY(record(t, r++, hooks, e));
-        if (t->trial->result->outcome == OUTCOME_DIVERGED) break;
+        if (t->trial->result->outcome == OUTCOME_DIVERGED) {
+            represent_missing(t, t->step);
+            return ERR_OK;
+        }
         represent_due(t);
         if (t->step == s->steps) return ERR_OK;
-        if (!step(t)) break;
+        if (!step(t)) {
+            represent_missing(t, t->step + 1);
+            return ERR_OK;
+        }
     }
-    represent_missing(t);
-    return ERR_OK;
 }
 
 static double now_s(void)

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double samples_budget = 256e6; /* bytes */
-
 /* What a data set depends on. */
 struct data_key {
     struct config config; /* zero but for data and extra */
@@ -88,7 +86,7 @@ static enum err_code train_order(const struct worker *w, int64_t **order, struct
 
 static enum err_code make_sets(struct worker *w, const struct sets_key *key, struct err *e)
 {
-    double budget = samples_budget;
+    double budget = SAMPLES_BUDGET;
     struct worker_sets *sets = &w->sets;
     const struct data *data = &w->data;
     int64_t *order;

@@ -26,8 +26,8 @@ struct worker_sets {
 
 /* Training set: a subset of a finite pool seeded by the root seed alone, or the first samples
  * of an endless stream. Test and probe sets: the first samples of their split. Sets are held in
- * memory as far as 256 MB reach, the training set first. Call worker_data before, for the same
- * trial. Borrowed until the next call. errors   ERR_NOMEM. Local. */
+ * memory as far as SAMPLES_BUDGET reaches, the training set first. Call worker_data before, for
+ * the same trial. Borrowed until the next call. errors   ERR_NOMEM. Local. */
 enum err_code worker_samples(struct worker *w, const struct setup *s,
                              const struct worker_sets **out, struct err *e);
 
