@@ -41,14 +41,20 @@ static double shift(const struct line *l, int64_t series)
     return ((double)series - middle) * room / (double)l->s.n_series;
 }
 
-/* What the key says: "relu", "width 64". */
+/* A value with the name that a number needs: "relu", "width 64". */
+static const char *value_text(const char *setting, const char *value, char out[LABEL_SIZE])
+{
+    const char *dot = strrchr(setting, '.');
+    bool number = *value && !value[strspn(value, "0123456789.+-e")];
+    snprintf(out, LABEL_SIZE, "%s%s%s", number && dot ? dot + 1 : "", number && dot ? " " : "",
+             value);
+    return out;
+}
+
+/* What the key says of a series. */
 static const char *key_text(const struct line *l, int64_t series, char out[LABEL_SIZE])
 {
-    const char *dot = strrchr(l->spec->hue, '.'), *name = l->s.series[series].name;
-    bool number = *name && !name[strspn(name, "0123456789.+-e")];
-    snprintf(out, LABEL_SIZE, "%s%s%s", number && dot ? dot + 1 : "", number && dot ? " " : "",
-             name);
-    return out;
+    return value_text(l->spec->hue, l->s.series[series].name, out);
 }
 
 /* ---- data ---- */
@@ -197,7 +203,7 @@ static void write_setup(const struct line *l)
     if (l->log_y) text_add(t, "set logscale y\n");
     add_tics(l, t);
     text_add(t, "set grid ytics linecolor rgb '#b0b0b0' linewidth 0.3 dashtype 1\n"
-                "set style fill transparent solid 0.18 noborder\nset pointintervalbox 0\n");
+                "set style fill transparent solid 0.18 noborder\n");
     if (l->s.n_series > 1)
         text_add(t, "set key above horizontal center Left reverse spacing 0.9 samplen %g\n",
                  l->s.names ? 0.5 : 2.5);
@@ -220,9 +226,9 @@ static void plot_series(const struct line *l, struct text *t, int64_t h)
     add_source(l, t, h);
     if (l->s.names) {
         text_add(t,
-                 " using ($3 + %g):4:5:6 with yerrorbars linecolor rgb '#%s' pointtype %d"
-                 " pointsize 0.45 linewidth 1 notitle",
-                 x, s->color, s->gnuplot_point);
+                 " using ($3 + %g):5:(0):($6 - $5) with vectors nohead linecolor rgb '#%s'"
+                 " linewidth 1.2 notitle",
+                 x, s->color);
         add_source(l, t, h);
         text_add(t,
                  " using ($3 + %g):4 with points linecolor rgb '#%s' pointtype %d"
@@ -449,8 +455,8 @@ static void say_missing(const struct line *l, struct text *t)
         text_add(t, " The x axis is linear: not all values are positive.");
 }
 
-/* "relu: 0.5 [0.4, 0.6] at 64, 0.7 [0.6, 0.8] at 4096": the ends of x, or the extremes of y
- * where x is names. */
+/* "relu: 0.5 [0.4, 0.6] at width 64, 0.7 [0.6, 0.8] at width 4096": the ends of x, or the
+ * extremes of y where x is names. */
 static void say_series(const struct line *l, struct text *t, int64_t h)
 {
     const struct series_point *p = l->s.series[h].point, *a = NULL, *b = NULL;
@@ -460,13 +466,14 @@ static void say_series(const struct line *l, struct text *t, int64_t h)
         if (!b || !l->s.names || p[i].value.mean > b->value.mean) b = &p[i];
     }
     if (!a) return;
-    if (*l->s.series[h].name) text_add(t, "%s: ", l->s.series[h].name);
+    char text[LABEL_SIZE];
+    if (*l->s.series[h].name) text_add(t, "%s: ", key_text(l, h, text));
     figure_add_interval(t, &a->value);
-    text_add(t, " at %s", a->text);
+    text_add(t, " at %s", value_text(l->spec->x, a->text, text));
     if (b != a) {
         text_add(t, ", ");
         figure_add_interval(t, &b->value);
-        text_add(t, " at %s", b->text);
+        text_add(t, " at %s", value_text(l->spec->x, b->text, text));
     }
     text_add(t, "\n");
 }

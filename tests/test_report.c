@@ -1,0 +1,480 @@
+/* test_report.c - figures, tables and the page of a small store. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "coord/figure.h"
+#include "coord/folder.h"
+#include "coord/html.h"
+#include "coord/report.h"
+#include "coord/report_best.h"
+#include "coord/report_table.h"
+#include "coord/series.h"
+#include "coord/state.h"
+
+static char folder[] = "/tmp/test_report.XXXXXX";
+static struct err e;
+
+static struct results *small(void)
+{
+    struct results *r = NULL;
+    enum err_code rc = results_read(TESTS_DIR "/golden/results/small.h5", &r, &e);
+    ck_assert_msg(rc == ERR_OK, "%s", e.text);
+    return r;
+}
+
+static const char *in_folder(const char *name, char out[256])
+{
+    snprintf(out, 256, "%s/%s", folder, name);
+    return out;
+}
+
+static int type_of(const char *name)
+{
+    return table_find(&figure_types, name);
+}
+
+static bool exists(const char *dir, const char *name)
+{
+    char path[512];
+    struct stat info;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return stat(path, &info) == 0 && info.st_size > 0;
+}
+
+/* ---- series ---- */
+
+static enum err_code collect(const struct results *r, const char *y, const char *x,
+                             const char *hue, const char *filter, struct series_set *s)
+{
+    struct series_query q = {.y = y, .x = x, .hue = hue, .filter = filter, .level = 95};
+    return series_collect(r, &q, s, &e);
+}
+
+START_TEST(test_unknown_names_are_refused_with_a_suggestion)
+{
+    struct results *r = small();
+    struct series_set s;
+    ck_assert_int_eq(collect(r, "test_ac", "model.width", "", "", &s), ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(e.text, "did you mean 'test_acc'"));
+    series_clear(&s);
+    ck_assert_int_eq(collect(r, "cka", "model.widht", "", "", &s), ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(e.text, "did you mean 'model.width'"));
+    series_clear(&s);
+    ck_assert_int_eq(collect(r, "cka", "model.width", "seed", "", &s), ERR_CONFIG);
+    series_clear(&s);
+    ck_assert_int_eq(collect(r, "cka", "model.width", "", "widht > 3", &s), ERR_CONFIG);
+    series_clear(&s);
+    results_destroy(r);
+    ck_assert_uint_eq(arena_live_bytes(), 0);
+}
+END_TEST
+
+START_TEST(test_series_average_seeds_and_count_the_diverged)
+{
+    struct results *r = small();
+    struct series_set s;
+    ck_assert_int_eq(collect(r, "test_acc", "model.width", "model.activation", "", &s), ERR_OK);
+    ck_assert_int_eq(s.n_series, 2);
+    ck_assert_int_eq(s.n_x, 3);
+    ck_assert_str_eq(s.series[1].name, "tanh");
+    const struct series_point *p = &s.series[1].point[0];
+    ck_assert_str_eq(p->text, "16");
+    ck_assert_int_eq(p->value.n, 3);
+    ck_assert_double_eq_tol(p->value.mean, 0.56, 1e-12);
+    ck_assert_double_eq_tol(p->sd, 0.01, 1e-12);
+    ck_assert_int_eq(p->n_each, 3);
+    p = &s.series[0].point[1]; /* relu, 64: seed 1 diverged, seeds 0 and 2 count */
+    ck_assert_int_eq(p->value.n, 2);
+    ck_assert_double_eq_tol(p->value.mean, 0.61, 1e-12);
+    ck_assert_int_eq(p->n_diverged, 1);
+    ck_assert_int_eq(s.n_diverged, 1);
+    ck_assert_int_eq(s.n_waiting, 1);
+    series_clear(&s);
+    results_destroy(r);
+}
+END_TEST
+
+START_TEST(test_other_settings_are_averaged_within_a_seed)
+{
+    struct results *r = small();
+    struct series_set s;
+    ck_assert_int_eq(collect(r, "test_acc", "model.activation", "", "", &s), ERR_OK);
+    ck_assert(s.names);
+    ck_assert_int_eq(s.n_series, 1);
+    /* relu: seed 0: (0.5 + 0.6 + 0.7) / 3; seed 1 lacks width 64: (0.51 + 0.71) / 2 */
+    ck_assert_double_eq_tol(s.series[0].point[0].each[0], 0.6, 1e-12);
+    ck_assert_double_eq_tol(s.series[0].point[0].each[1], 0.61, 1e-12);
+    ck_assert_int_eq(s.series[0].point[0].value.n, 3);
+    series_clear(&s);
+    results_destroy(r);
+}
+END_TEST
+
+START_TEST(test_alignment_is_between_seeds_of_one_configuration)
+{
+    struct results *r = small();
+    struct series_set s;
+    ck_assert_int_eq(collect(r, "cka", "model.width", "model.activation", "", &s), ERR_OK);
+    ck_assert(s.of_pairs);
+    const struct series_point *p = &s.series[0].point[0]; /* pairs 01, 02, 12 */
+    ck_assert_int_eq(p->value.n, 3);
+    ck_assert_double_eq_tol(p->value.mean, 0.25 + 0.04 / 3, 1e-12);
+    ck_assert_int_eq(p->n_each, 3);
+    ck_assert_double_eq_tol(p->each[1], 0.27, 1e-12);
+    ck_assert_double_eq_tol(s.series[0].point[1].value.mean, 0.45 + 0.02, 1e-12);
+    series_clear(&s);
+    /* without hue: the same pairs, never one across activations */
+    ck_assert_int_eq(collect(r, "cka", "model.width", "", "", &s), ERR_OK);
+    ck_assert_double_eq_tol(s.series[0].point[0].value.mean, 0.25 + 0.04 / 3, 1e-12);
+    series_clear(&s);
+    results_destroy(r);
+}
+END_TEST
+
+START_TEST(test_best_configuration_is_a_mean_over_seeds)
+{
+    struct results *r = small();
+    struct report_best best;
+    ck_assert(report_best(r, results_metric(r, "test_acc"), 1, &best));
+    ck_assert_str_eq(results_axis(r, "model.width")->text[best.trial], "256");
+    ck_assert_str_eq(results_axis(r, "model.activation")->text[best.trial], "tanh");
+    ck_assert_int_eq(best.value.n, 2);
+    ck_assert_double_eq_tol(best.value.mean, 0.755, 1e-12);
+    ck_assert(report_best(r, results_metric(r, "test_acc"), -1, &best));
+    ck_assert_int_eq(best.trial, 0);
+    memset(r->state, TRIAL_FAILED, (size_t)r->n_trials);
+    ck_assert(!report_best(r, results_metric(r, "test_acc"), 1, &best));
+    results_destroy(r);
+}
+END_TEST
+
+/* ---- what figures share ---- */
+
+START_TEST(test_ticks_are_round_and_inside)
+{
+    double tick[FIGURE_TICKS];
+    const struct {
+        double low, high;
+        bool log;
+    } axis[] = {{0, 1, false},    {0.301, 0.334, false}, {-5, 1234, false},
+                {1, 1e6, true},   {0.31, 0.37, true},    {3, 40, true},
+                {1e-30, 1, true}, {1e9, 1e9 + 3, false}};
+    for (size_t i = 0; i < sizeof axis / sizeof *axis; i++) {
+        int n = figure_ticks(axis[i].low, axis[i].high, axis[i].log, tick);
+        ck_assert_msg(n >= 2 && n <= FIGURE_TICKS, "axis %zu has %d ticks", i, n);
+        for (int k = 0; k < n; k++) {
+            ck_assert(tick[k] >= axis[i].low * (1 - 1e-9) - 1e-12 &&
+                      tick[k] <= axis[i].high * (1 + 1e-9));
+            ck_assert(k == 0 || tick[k] > tick[k - 1]);
+        }
+    }
+    ck_assert_int_eq(figure_ticks(0, 1, false, tick), 6);
+    ck_assert_double_eq(tick[3], 0.6); /* not 0.6000000000000001 */
+    ck_assert_int_eq(figure_ticks(2, 2, false, tick), 1);
+    ck_assert_int_eq(figure_ticks(NAN, NAN, true, tick), 0);
+}
+END_TEST
+
+START_TEST(test_markup_is_escaped)
+{
+    struct text t = {0};
+    html_add(&t, "<a href=\"x\">&'");
+    ck_assert_str_eq(t.at, "&lt;a href=&quot;x&quot;&gt;&amp;&#39;");
+    text_clear(&t);
+    figure_add_tex(&t, "50 % of a_b & {c}~\\");
+    ck_assert_str_eq(t.at, "50 \\% of a\\_b \\& \\{c\\}\\textasciitilde{}\\textbackslash{}");
+    text_clear(&t);
+    figure_add_quoted(&t, "it's");
+    ck_assert_str_eq(t.at, "it''s");
+    text_clear(&t);
+    figure_add_csv(&t, "a,\"b\"");
+    ck_assert_str_eq(t.at, "\"a,\"\"b\"\"\"");
+    text_clear(&t);
+}
+END_TEST
+
+START_TEST(test_drawing_becomes_part_of_a_page)
+{
+    struct text t = {0};
+    html_add_svg(&t,
+                 "<?xml?><svg x='1'><title>f</title><circle id='gpDot' stroke='black'/>"
+                 "<use xlink:href='#gpDot' fill='rgb(  0, 114, 178)'/></svg>",
+                 "fig2", "a \"b\"");
+    ck_assert_str_eq(t.at, "<svg role=\"img\" aria-label=\"a &quot;b&quot;\" x='1'>"
+                           "<circle id='fig2_gpDot' stroke='currentColor'/>"
+                           "<use href='#fig2_gpDot' fill='rgb(  0, 114, 178)'/></svg>");
+    text_clear(&t);
+}
+END_TEST
+
+/* ---- figures ---- */
+
+static struct figure drawn(const struct results *r, const struct figure_spec *spec)
+{
+    struct figure f;
+    const struct report_venue *icml = (const void *)table_row(&report_venues, 0);
+    enum err_code rc = figure_make(r, spec, 1, icml, &f, &e);
+    ck_assert_msg(rc == ERR_OK, "%s", e.text);
+    return f;
+}
+
+START_TEST(test_line_figure_tells_what_it_shows)
+{
+    struct results *r = small();
+    struct figure_spec spec = {.type = type_of("line"),
+                               .y = "test_acc",
+                               .x = "model.width",
+                               .hue = "model.activation",
+                               .log = "xy",
+                               .ci = 95};
+    struct figure f = drawn(r, &spec);
+    ck_assert_int_eq(strncmp(f.csv.at,
+                             "model.activation,model.width,position,test_acc,low,high,n,"
+                             "diverged,value_1,value_2,value_3\nrelu,16,16,0.51,0.5,0.52,3,0,",
+                             100),
+                     0);
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "n = 2 to 3 seeds"));
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "95 % percentile bootstrap"));
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "1 trial diverged"));
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "relu, 64: 1"));
+    ck_assert_ptr_nonnull(strstr(f.answer.at, "relu: 0.51 [0.5, 0.52] at width 16, 0.71"));
+    ck_assert_ptr_nonnull(strstr(f.setup.at, "set logscale x\nset logscale y"));
+    ck_assert_ptr_nonnull(strstr(f.setup.at, "set xtics ('16' 16, '64' 64, '256' 256)"));
+    figure_clear(&f);
+    results_destroy(r);
+}
+END_TEST
+
+START_TEST(test_log_axis_needs_positive_values)
+{
+    struct results *r = small();
+    const struct results_metric *acc = results_metric(r, "test_acc");
+    for (int64_t i = 0; i < r->n_trials * r->n_records; i++) acc->value[i] -= 0.6;
+    struct figure_spec spec = {
+        .type = type_of("line"), .y = "test_acc", .x = "model.width", .log = "y", .ci = 95};
+    struct figure f = drawn(r, &spec);
+    ck_assert_ptr_null(strstr(f.setup.at, "logscale"));
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "The axis is linear"));
+    figure_clear(&f);
+    results_destroy(r);
+}
+END_TEST
+
+START_TEST(test_one_seed_has_no_band)
+{
+    struct results *r = small();
+    struct figure_spec spec = {.type = type_of("line"),
+                               .y = "test_acc",
+                               .x = "model.width",
+                               .ci = 95,
+                               .filter = "seed == 0 and model.activation == relu"};
+    struct figure f = drawn(r, &spec);
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "n = 1 seed at each point. Too few seeds"));
+    ck_assert_ptr_nonnull(strstr(f.csv.at, "\n,16,16,0.5,,,1,0,0.5\n"));
+    figure_clear(&f);
+    snprintf(spec.y, sizeof spec.y, "cka");
+    f = drawn(r, &spec);
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "needs two seeds"));
+    figure_clear(&f);
+    results_destroy(r);
+}
+END_TEST
+
+START_TEST(test_matrix_orders_networks_and_groups_them)
+{
+    struct results *r = small();
+    struct figure_spec spec = {.type = type_of("matrix"),
+                               .value = "cka",
+                               .n_order = 2,
+                               .order = {"model.activation", "model.width"}};
+    struct figure f = drawn(r, &spec);
+    ck_assert_int_eq(
+        strncmp(f.csv.at, "network,\"relu, 16, seed 0\",\"relu, 16, seed 1\",", 45), 0);
+    ck_assert_ptr_nonnull(strstr(f.csv.at, "\n\"relu, 16, seed 0\",1,0.26,0.27,"));
+    ck_assert_ptr_nonnull(strstr(f.setup.at, "set xtics ('relu' 3.5, 'tanh' 11.5)"));
+    ck_assert_ptr_nonnull(strstr(f.setup.at, "'relu, 64' 3.5"));
+    ck_assert_ptr_nonnull(strstr(f.setup.at, "set cbrange [0.2:0.67]"));
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "16 networks"));
+    ck_assert_ptr_nonnull(strstr(f.answer.at, "same settings, other seed: 0."));
+    ck_assert_ptr_nonnull(strstr(f.answer.at, "different model.activation: 0."));
+    figure_clear(&f);
+    snprintf(spec.value, sizeof spec.value, "rsa");
+    const struct report_venue *icml = (const void *)table_row(&report_venues, 0);
+    ck_assert_int_eq(figure_make(r, &spec, 7, icml, &f, &e), ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(e.text, "number 7"));
+    ck_assert_ptr_nonnull(strstr(e.text, "it has: cka"));
+    figure_clear(&f);
+    results_destroy(r);
+}
+END_TEST
+
+/* ---- tables ---- */
+
+START_TEST(test_table_is_bold_only_where_intervals_separate)
+{
+    struct results *r = small();
+    struct table_spec spec = {
+        .rows = "model.activation", .cols = "model.width", .value = "test_acc", .bold = true};
+    spec.show = table_find(&table_shows, "mean_ci");
+    struct report_table t;
+    ck_assert_int_eq(report_table_make(r, &spec, 1, &t, &e), ERR_OK);
+    ck_assert_ptr_nonnull(strstr(t.tex.at, "\\textbf{0.560} & {\\scriptsize[0.550, 0.570]}"));
+    ck_assert_ptr_nonnull(strstr(t.tex.at, "{\\scriptsize[0.600, 0.620]}$^{\\dagger1}$"));
+    ck_assert_ptr_null(strstr(t.tex.at, "\\textbf{0.510}"));
+    ck_assert_ptr_nonnull(strstr(t.html.at, "<strong>0.560</strong>"));
+    ck_assert_ptr_nonnull(strstr(t.csv.at, "\nrelu,64,0.61,0.6,0.62,"));
+    report_table_clear(&t);
+    snprintf(spec.filter, sizeof spec.filter, "seed == 0"); /* no intervals, nothing bold */
+    ck_assert_int_eq(report_table_make(r, &spec, 1, &t, &e), ERR_OK);
+    ck_assert_ptr_null(strstr(t.tex.at, "textbf"));
+    report_table_clear(&t);
+    results_destroy(r);
+}
+END_TEST
+
+/* ---- the whole ---- */
+
+static struct text file(const char *dir, const char *name)
+{
+    struct text t = {0};
+    ck_assert_msg(folder_read(dir, name, &t, &e) == ERR_OK, "%s", e.text);
+    return t;
+}
+
+START_TEST(test_report_into_a_file_is_refused)
+{
+    struct results *r = small();
+    struct report_spec spec = {0};
+    ck_assert_int_eq(report_write(r, &spec, "/dev/null/report", &e), ERR_IO);
+    ck_assert_ptr_nonnull(strstr(e.text, "/dev/null/report"));
+    results_destroy(r);
+}
+END_TEST
+
+START_TEST(test_report_has_a_default_set)
+{
+    char dir[256];
+    struct results *r = small();
+    struct report_spec spec = {.question = "Is <b> & more?"};
+    ck_assert_int_eq(report_write(r, &spec, in_folder("a/b", dir), &e), ERR_OK);
+    ck_assert(exists(dir, "fig1.csv") && exists(dir, "fig1.gp") && exists(dir, "fig1.tex"));
+    ck_assert(exists(dir, "fig4.csv") && !exists(dir, "fig5.csv")); /* cka, 2 metrics, matrix */
+    struct text page = file(dir, "index.html");
+    ck_assert_ptr_nonnull(strstr(page.at, "Is &lt;b&gt; &amp; more?"));
+    ck_assert_ptr_nonnull(strstr(page.at, "small &lt;&amp;&gt; store"));
+    ck_assert_ptr_nonnull(strstr(page.at, "# &quot;quoted&quot; &lt;tag&gt;"));
+    ck_assert_ptr_nonnull(strstr(page.at, "18 trials: <span class=\"diverged\">1 diverged"));
+    ck_assert_ptr_nonnull(strstr(page.at, "Open MPI 4.1.4"));
+    ck_assert_ptr_null(strstr(page.at, "<script"));
+    ck_assert_ptr_null(strstr(page.at, "nan,"));
+    text_clear(&page);
+    results_destroy(r);
+    ck_assert_uint_eq(arena_live_bytes(), 0);
+}
+END_TEST
+
+START_TEST(test_report_is_the_same_when_made_twice)
+{
+    char first[256], second[256], command[600];
+    struct results *r = small();
+    struct report_spec spec = {.n_tables = 1,
+                               .table = {{.rows = "model.width", .value = "cka"}}};
+    ck_assert_int_eq(report_write(r, &spec, in_folder("first", first), &e), ERR_OK);
+    sleep(1); /* so that a date in a file would differ */
+    ck_assert_int_eq(report_write(r, &spec, in_folder("second", second), &e), ERR_OK);
+    snprintf(command, sizeof command, "diff -r %s %s", first, second);
+    ck_assert_int_eq(system(command), 0);
+    ck_assert(exists(first, "table1.tex") && exists(first, "table1.csv"));
+    results_destroy(r);
+}
+END_TEST
+
+START_TEST(test_script_draws_by_itself)
+{
+    char dir[256], command[600];
+    if (system("gnuplot --version >/dev/null 2>&1") != 0) return;
+    struct results *r = small();
+    struct report_spec spec = {0};
+    ck_assert_int_eq(report_write(r, &spec, in_folder("alone", dir), &e), ERR_OK);
+    ck_assert(exists(dir, "fig1.pdf") && exists(dir, "fig1.svg"));
+    snprintf(command, sizeof command,
+             "cd %s && rm *.pdf *.svg && for f in *.gp; do gnuplot $f || exit 1; done", dir);
+    ck_assert_int_eq(system(command), 0);
+    ck_assert(exists(dir, "fig1.pdf") && exists(dir, "fig4.svg"));
+    results_destroy(r);
+}
+END_TEST
+
+START_TEST(test_without_gnuplot_data_and_scripts_remain)
+{
+    char dir[256];
+    struct results *r = small();
+    struct report_spec spec = {0};
+    setenv("PATH", "/nonexistent", 1); /* tests run in processes of their own */
+    ck_assert_int_eq(report_write(r, &spec, in_folder("bare", dir), &e), ERR_OK);
+    ck_assert(exists(dir, "fig1.csv") && exists(dir, "fig1.gp") && exists(dir, "fig1.tex"));
+    ck_assert(!exists(dir, "fig1.pdf") && !exists(dir, "fig1.svg"));
+    ck_assert(exists(dir, "index.html"));
+    results_destroy(r);
+}
+END_TEST
+
+START_TEST(test_failed_drawing_leaves_no_partial_file)
+{
+    char dir[256];
+    struct results *r = small();
+    struct figure f =
+        drawn(r, &(struct figure_spec){
+                     .type = type_of("line"), .y = "test_acc", .x = "model.width", .ci = 95});
+    bool found;
+    if (system("gnuplot --version >/dev/null 2>&1") != 0) return;
+    text_add(&f.setup, "this is no command\n");
+    ck_assert_int_eq(folder_make(in_folder("broken", dir), &e), ERR_OK);
+    ck_assert_int_eq(figure_save(&f, dir, &found, &e), ERR_IO);
+    ck_assert_ptr_nonnull(strstr(e.text, "invalid command"));
+    ck_assert(!exists(dir, "fig1.pdf") && !exists(dir, "fig1.pdf" FOLDER_NEW));
+    figure_clear(&f);
+    results_destroy(r);
+}
+END_TEST
+
+int main(void)
+{
+    if (!mkdtemp(folder)) return 1;
+    Suite *s = suite_create("report");
+    TCase *t = tcase_create("report");
+    tcase_set_timeout(t, 60);
+    suite_add_tcase(s, t);
+    tcase_add_test(t, test_unknown_names_are_refused_with_a_suggestion);
+    tcase_add_test(t, test_series_average_seeds_and_count_the_diverged);
+    tcase_add_test(t, test_other_settings_are_averaged_within_a_seed);
+    tcase_add_test(t, test_alignment_is_between_seeds_of_one_configuration);
+    tcase_add_test(t, test_best_configuration_is_a_mean_over_seeds);
+    tcase_add_test(t, test_ticks_are_round_and_inside);
+    tcase_add_test(t, test_markup_is_escaped);
+    tcase_add_test(t, test_drawing_becomes_part_of_a_page);
+    tcase_add_test(t, test_line_figure_tells_what_it_shows);
+    tcase_add_test(t, test_log_axis_needs_positive_values);
+    tcase_add_test(t, test_one_seed_has_no_band);
+    tcase_add_test(t, test_matrix_orders_networks_and_groups_them);
+    tcase_add_test(t, test_table_is_bold_only_where_intervals_separate);
+    tcase_add_test(t, test_report_into_a_file_is_refused);
+    tcase_add_test(t, test_report_has_a_default_set);
+    tcase_add_test(t, test_report_is_the_same_when_made_twice);
+    tcase_add_test(t, test_script_draws_by_itself);
+    tcase_add_test(t, test_without_gnuplot_data_and_scripts_remain);
+    tcase_add_test(t, test_failed_drawing_leaves_no_partial_file);
+    SRunner *runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    char command[64];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command) != 0 || failed > 0;
+}
