@@ -361,6 +361,7 @@ START_TEST(test_leftover_of_a_killed_extension_is_removed)
     int64_t row[64];
     char leftover[160];
     snprintf(leftover, sizeof leftover, "%s.new", path);
+    prepared(fake_plan(), row);
     FILE *f = fopen(leftover, "w");
     fputs("half", f);
     fclose(f);
