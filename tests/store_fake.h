@@ -176,7 +176,7 @@ static struct fake_rows *fake_rows(uint64_t id, const struct trial_shape *shape)
         f.layers[l] = f.layer[l];
     }
     f.rows = (struct rows){.metric = f.metric, .step = f.step, .layer = f.layers};
-    f.result = (struct result){.outcome = id % 5 ? OUTCOME_DONE : OUTCOME_DIVERGED,
+    f.result = (struct result){.outcome = id % 3 ? OUTCOME_DONE : OUTCOME_DIVERGED,
                                .worker = (int32_t)(id % 7),
                                .seconds = 1e-3 * (double)(id % 99),
                                .steps_done = (int64_t)(id % 77)};
