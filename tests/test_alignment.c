@@ -303,7 +303,7 @@ END_TEST
  * fewer representations than ranks. Against the twin, and against one rank. */
 static void random_set(uint64_t seed, int64_t *n, int *count, int64_t *d, float **x)
 {
-    static const int64_t sizes[] = {4, 5, 7, 31, 64, 130, 301};
+    static const int64_t sizes[] = {4, 5, 7, 31, 64, 90, 131};
     static const int64_t widths[] = {1, 2, 3, 8, 17, 70};
     *n = sizes[seed % 7];
     *count = 1 + (int)(lcg_u32(&seed) % 6);
