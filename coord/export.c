@@ -83,15 +83,20 @@ static void cell_number(struct writer *w, const char *column, double value)
     fputs(isfinite(value) ? results_number(value, text) : w->format->missing, w->out);
 }
 
-/* A setting known as text: a number where it reads as one from end to end. */
+/* A setting known as text: bare where it reads as a number or truth from end to end. */
 static void cell_setting(struct writer *w, const char *column, const char *text)
 {
     char *end;
     double value = strtod(text, &end);
-    if (*text && *end == '\0' && isfinite(value) && text[strspn(text, "0123456789.+-e")] == 0)
+    bool truth = strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+    if (*text && *end == '\0' && text[strspn(text, "0123456789.+-e")] == '\0') {
         cell_number(w, column, value);
-    else
+    } else if (truth) {
+        cell_begin(w, column);
+        fputs(text, w->out);
+    } else {
         cell_text(w, column, text);
+    }
 }
 
 static void cell_count(struct writer *w, const char *column, uint64_t value)
@@ -127,7 +132,7 @@ static void write_row(struct writer *w, const struct results *r, int64_t t, int6
     for (int i = 0; i < r->n_axes; i++) {
         const struct results_axis *axis = &r->axis[i];
         if (axis->is_text)
-            cell_text(w, axis->name, axis->text[t]);
+            cell_setting(w, axis->name, axis->text[t]);
         else
             cell_number(w, axis->name, axis->number[t]);
     }

@@ -167,7 +167,7 @@ static const char *x_tick_text(const struct line *l, double tick, char buffer[32
 static const char *y_label(const struct line *l, char out[LABEL_SIZE])
 {
     if (!l->s.of_pairs) return label_axis(l->spec->y, out);
-    snprintf(out, LABEL_SIZE, "alignment between seeds, %s", l->spec->y);
+    snprintf(out, LABEL_SIZE, "alignment, %s", l->spec->y);
     return out;
 }
 

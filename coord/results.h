@@ -46,7 +46,7 @@ struct results {
     struct results_alignment *alignment;
     int n_constants;
     char **constant;        /* settings that do not vary, 2 * n_constants: name, text */
-    char *sweep, *resolved; /* YAML texts of the provenance */
+    char *sweep, *resolved; /* YAML texts of the provenance; NULL in a store without them */
     int n_provenance;
     char **provenance; /* 2 * n_provenance: name, value */
     int n_layers;

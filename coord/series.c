@@ -161,6 +161,7 @@ static enum err_code make_points(struct collector *c, struct err *e)
         for (int64_t i = 0; i < s->n_x; i++) {
             s->series[h].point[i].x = c->x.number[i];
             s->series[h].point[i].text = c->x.text[i];
+            s->series[h].point[i].sd = NAN;
         }
     }
     return ERR_OK;
@@ -273,9 +274,9 @@ static struct model *sorted_models(struct collector *c, const struct results_ali
     return model;
 }
 
-/* Interval of the models [0, n), which share a cell. score and count are scratch
- * [n_seeds, n_seeds]. */
-static void finish_cell(const struct collector *c, const struct results_alignment *a,
+/* score[S, S]: mean score of each pair of seeds over the configurations of one cell, whose
+ * models are model[0, n); NaN without a pair. count[S, S] is scratch. */
+static void pair_scores(const struct collector *c, const struct results_alignment *a,
                         const struct model *model, int64_t n, double *score, double *count)
 {
     int64_t S = c->n_seeds;
@@ -289,31 +290,43 @@ static void finish_cell(const struct collector *c, const struct results_alignmen
             score[model[i].seed * S + model[j].seed] += (ab + ba) / 2;
             count[model[i].seed * S + model[j].seed]++;
         }
-    struct series_point *p = &c->out->series[model->cell / c->x.n].point[model->cell % c->x.n];
-    double each[SERIES_VALUES];
-    int64_t n_each = 0;
     for (int64_t s = 0; s < S; s++)
         for (int64_t t = s; t < S; t++) {
             double sum = score[s * S + t] + score[t * S + s];
             double pairs = count[s * S + t] + count[t * S + s];
-            double mean = pairs > 0 ? sum / pairs : NAN;
-            score[s * S + t] = score[t * S + s] = mean;
-            if (pairs > 0 && n_each++ < SERIES_VALUES) each[n_each - 1] = mean;
+            score[s * S + t] = score[t * S + s] = pairs > 0 ? sum / pairs : NAN;
         }
-    p->value = statistics_bootstrap_pairs(S, score, c->query->level, 0);
-    for (int64_t s = 0; s < S; s++) { /* each seed's mean score with the others */
+}
+
+/* Standard deviation of the seeds' mean scores with the others. mean[S] is scratch. */
+static double spread(int64_t S, const double *score, double *mean)
+{
+    int64_t n = 0;
+    for (int64_t s = 0; s < S; s++) {
         double sum = 0, pairs = 0;
-        for (int64_t t = 0; t < S; t++)
-            if (!isnan(score[s * S + t])) sum += score[s * S + t], pairs++;
-        count[s] = pairs > 0 ? sum / pairs : NAN;
+        for (int64_t t = 0; t < S; t++) {
+            if (isnan(score[s * S + t])) continue;
+            sum += score[s * S + t];
+            pairs++;
+        }
+        if (pairs > 0) mean[n++] = sum / pairs;
     }
-    int64_t kept = 0;
-    for (int64_t s = 0; s < S; s++)
-        if (!isnan(count[s])) count[kept++] = count[s];
-    p->sd = statistics_sd(kept, count);
+    return statistics_sd(n, mean);
+}
+
+/* Fills the point of one cell from its models. score, count: scratch [S, S]. */
+static void finish_cell(const struct collector *c, const struct results_alignment *a,
+                        const struct model *model, int64_t n, double *score, double *count)
+{
+    int64_t S = c->n_seeds;
+    struct series_point *p = &c->out->series[model->cell / c->x.n].point[model->cell % c->x.n];
+    pair_scores(c, a, model, n, score, count);
+    p->value = statistics_bootstrap_pairs(S, score, c->query->level, 0);
+    p->sd = spread(S, score, count);
     if (p->value.n >= SERIES_FEW) return;
-    p->n_each = (int)n_each;
-    memcpy(p->each, each, (size_t)n_each * sizeof *each);
+    for (int64_t s = 0; s < S; s++)
+        for (int64_t t = s + 1; t < S; t++)
+            if (!isnan(score[s * S + t])) p->each[p->n_each++] = score[s * S + t];
 }
 
 static enum err_code collect_pairs(struct collector *c, const struct results_alignment *a,

@@ -70,6 +70,7 @@ START_TEST(test_json_has_one_row_a_trial)
     ck_assert_str_eq(json_string_value(json_object_get(row, "model.activation")), "relu");
     ck_assert_int_eq(json_integer_value(json_object_get(row, "model.depth")), 2);
     ck_assert_str_eq(json_string_value(json_object_get(row, "optim.name")), "sgd");
+    ck_assert(json_is_true(json_object_get(row, "optim.nesterov")));
     ck_assert_double_eq_tol(json_number_value(json_object_get(row, "test_acc")), 0.72, 1e-15);
     ck_assert_int_eq(json_number_value(json_object_get(row, "step")), 200);
     json_decref(root);
@@ -113,16 +114,16 @@ START_TEST(test_csv_has_a_header_and_crlf)
 {
     struct results *r = small();
     char *text = exported(r, false, false, NULL);
-    const char header[] =
-        "trial,state,seed,model.width,model.activation,model.depth,optim.name,seconds,step,"
-        "train_loss,test_acc\n"
-        "abcdef0000000000,done,0,16,relu,2,sgd,0.5,200,0.25,0.5\n";
+    const char header[] = "trial,state,seed,model.width,model.activation,model.depth,optim."
+                          "name,optim.nesterov,seconds,step,"
+                          "train_loss,test_acc\n"
+                          "abcdef0000000000,done,0,16,relu,2,sgd,true,0.5,200,0.25,0.5\n";
     ck_assert_int_eq(strncmp(text, header, strlen(header)), 0);
     ck_assert_int_eq(count_of(text, "\n"), 19);
     ck_assert_ptr_nonnull(
-        strstr(text, "abcdef0000000004,diverged,1,64,relu,2,sgd,4.5,100,,0.305\n"));
+        strstr(text, "abcdef0000000004,diverged,1,64,relu,2,sgd,true,4.5,100,,0.305\n"));
     ck_assert_ptr_nonnull(
-        strstr(text, "abcdef0000000011,planned,2,256,tanh,2,sgd,17.5,,,\n"));
+        strstr(text, "abcdef0000000011,planned,2,256,tanh,2,sgd,true,17.5,,,\n"));
     free(text);
     results_destroy(r);
 }

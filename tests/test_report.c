@@ -434,7 +434,7 @@ START_TEST(test_failed_drawing_leaves_no_partial_file)
                      .type = type_of("line"), .y = "test_acc", .x = "model.width", .ci = 95});
     bool found;
     if (system("gnuplot --version >/dev/null 2>&1") != 0) return;
-    text_add(&f.setup, "this is no command\n");
+    text_add(&f.plot, "this is no command\n"); /* by now the drawing has begun */
     ck_assert_int_eq(folder_make(in_folder("broken", dir), &e), ERR_OK);
     ck_assert_int_eq(figure_save(&f, dir, &found, &e), ERR_IO);
     ck_assert_ptr_nonnull(strstr(e.text, "invalid command"));

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "coord/filter.h"
+#include "coord/journal.h"
 #include "coord/results.h"
 #include "coord/state.h"
 
@@ -166,7 +167,7 @@ START_TEST(test_settings_have_numbers_and_texts)
     ck_assert_str_eq(activation->text[0], "relu");
     ck_assert_str_eq(activation->text[17], "tanh");
     ck_assert_double_eq(activation->number[17], 1);
-    ck_assert_int_eq(r->n_constants, 2);
+    ck_assert_int_eq(r->n_constants, 3);
     ck_assert_str_eq(r->constant[0], "model.depth");
     ck_assert_str_eq(r->constant[1], "2");
     results_destroy(r);
@@ -220,6 +221,57 @@ START_TEST(test_alignment_refers_to_trials)
     ck_assert_int_eq(r->n_layers, 2);
     ck_assert_str_eq(r->layer[1], "hidden.last");
     results_destroy(r);
+}
+END_TEST
+
+/* The journal knows of trials that never wrote a row, and of a row whose trial runs again. */
+START_TEST(test_journal_says_where_trials_stand)
+{
+    char path[64], command[300];
+    snprintf(path, sizeof path, "%s/told.h5", folder);
+    snprintf(command, sizeof command, "cp %s %s", SMALL, path);
+    ck_assert_int_eq(system(command), 0);
+    const uint64_t first = 0xABCDEF0000000000u;
+    const struct event told[] = {
+        {.time = 100, .name = "run", .count = 18, .worker = 2},
+        {.time = 101, .name = "started", .trial = first, .worker = 1},
+        {.time = 102, .name = "done", .trial = first, .worker = 1, .seconds = 1},
+        {.time = 103, .name = "started", .trial = first + 1, .worker = 1},
+        {.time = 104, .name = "failed", .trial = first + 1, .worker = 1, .text = "no memory"},
+        {.time = 105, .name = "started", .trial = first + 2, .worker = 1},
+    };
+    struct journal *j = NULL;
+    ck_assert_int_eq(journal_open(path, 0, &j, &e), ERR_OK);
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        ck_assert_int_eq(journal_append(j, &told[i], &e), ERR_OK);
+    ck_assert_int_eq(journal_close(j, &e), ERR_OK);
+    struct results *r = NULL;
+    ck_assert_int_eq(results_read(path, &r, &e), ERR_OK);
+    ck_assert_int_eq(r->state[0], TRIAL_DONE);
+    ck_assert_int_eq(r->state[1], TRIAL_FAILED);
+    ck_assert_int_eq(r->state[2], TRIAL_RUNNING);
+    ck_assert_int_eq(r->state[3], TRIAL_PLANNED);
+    ck_assert_double_nan(r->wall_s); /* the run has not ended */
+    results_destroy(r);
+}
+END_TEST
+
+START_TEST(test_numbers_are_shortest_and_plain)
+{
+    const struct {
+        double value;
+        const char *text;
+    } want[] = {{200, "200"},
+                {0.1, "0.1"},
+                {-0.0, "0"},
+                {1.0 / 3, "0.3333333333333333"},
+                {0.1 + 0.2, "0.30000000000000004"},
+                {1e300, "1e+300"},
+                {NAN, "nan"},
+                {4096, "4096"}};
+    char text[32];
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++)
+        ck_assert_str_eq(results_number(want[i].value, text), want[i].text);
 }
 END_TEST
 
@@ -277,6 +329,8 @@ int main(void)
     tcase_add_test(t, test_metrics_end_at_the_last_record);
     tcase_add_test(t, test_provenance_is_text);
     tcase_add_test(t, test_alignment_refers_to_trials);
+    tcase_add_test(t, test_journal_says_where_trials_stand);
+    tcase_add_test(t, test_numbers_are_shortest_and_plain);
     tcase_add_test(t, test_filter_with_unknown_key_is_refused);
     tcase_add_test(t, test_filter_selects_trials);
     SRunner *runner = srunner_create(s);

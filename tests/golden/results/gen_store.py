@@ -35,7 +35,7 @@ with h5py.File(path, "w", track_order=True) as f:
     g["steps_done"] = column([50 if t == 4 else 0 if t == 17 else 200 for t in range(n)], "i8")
     g["model.width"] = column([w for _, w, _ in trials], "i8")
     g["model.activation"] = column([a.encode() for a, _, _ in trials], "S8")
-    g.attrs["model.depth"], g.attrs["optim.name"] = "2", "sgd"
+    g.attrs["model.depth"], g.attrs["optim.name"], g.attrs["optim.nesterov"] = "2", "sgd", "true"
     g = f.create_group("metrics", track_order=True)
     loss = np.full((n + 1, records), np.nan)
     acc, step = loss.copy(), loss.copy()
