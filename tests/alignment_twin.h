@@ -97,14 +97,29 @@ static double twin_knn(const double *s_a, const double *s_b, int64_t n, int64_t 
     return (double)hits / (double)(n * k);
 }
 
+/* The features that the product compares. Rows that would tie in exact arithmetic are decided
+ * by the last bits of the normalisation, so that neighbours are found from the very same ones.
+ */
+static double *twin_prepared(const float *x, int64_t n, int64_t d, struct alignment_options o)
+{
+    struct representation layer = {d, x};
+    struct alignment_set set = {.n = n, .n_models = 1, .n_layers = 1, .layer = &layer};
+    struct features f;
+    ck_assert_int_eq(features_create(MPI_COMM_SELF, &set, &o, false, &f, NULL), ERR_OK);
+    double *out = malloc((size_t)(n * d) * sizeof *out);
+    memcpy(out, f.x[0], (size_t)(n * d) * sizeof *out);
+    features_clear(&f);
+    return out;
+}
+
 static double twin(const char *measure, struct alignment_options o, int64_t n, int64_t d_a,
                    const float *x_a, int64_t d_b, const float *x_b)
 {
     const struct alignment_measure *m;
     ck_assert_int_eq(alignment_parse(measure, &m, &o, NULL), ERR_OK);
-    double *a = twin_prepare(x_a, n, d_a, o.normalize),
-           *b = twin_prepare(x_b, n, d_b, o.normalize);
     bool is_knn = m->wants_k, unbiased = strcmp(m->row.name, "cka_unbiased") == 0;
+    double *a = is_knn ? twin_prepared(x_a, n, d_a, o) : twin_prepare(x_a, n, d_a, o.normalize);
+    double *b = is_knn ? twin_prepared(x_b, n, d_b, o) : twin_prepare(x_b, n, d_b, o.normalize);
     if (!is_knn) features_centre(a, n, d_a), features_centre(b, n, d_b);
     double *k = twin_gram(a, n, d_a), *l = twin_gram(b, n, d_b), out;
     if (is_knn) {
