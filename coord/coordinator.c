@@ -238,19 +238,20 @@ static enum err_code keep_house(struct coordinator *c, bool now_please, struct e
 
 static enum err_code run_alone(struct coordinator *c, struct err *e)
 {
+    static struct result result[JOB_BATCH];
     int64_t trial[JOB_BATCH];
     int n;
     while ((n = scheduler_next(c->scheduler, 0, JOB_BATCH, trial)) > 0) {
         for (int i = 0; i < n; i++) {
             struct task task;
-            struct result result;
             c->attempt[trial[i]]++;
             task_fill(c, trial[i], &task);
             TRY(note(c, "started", trial[i], 0, e));
             TRY(keep_house(c, false, e));
-            worker_rank_do(c->self, &task, &result);
-            TRY(take(c, 0, trial[i], &result, e));
+            worker_rank_do(c->self, &task, &result[i]);
         }
+        worker_rank_sync(c->self, result, n);
+        for (int i = 0; i < n; i++) TRY(take(c, 0, trial[i], &result[i], e));
     }
     return ERR_OK;
 }

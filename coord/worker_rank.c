@@ -81,6 +81,16 @@ void worker_rank_do(struct worker_rank *w, const struct task *task, struct resul
     arena_clear(&w->arena);
 }
 
+void worker_rank_sync(struct worker_rank *w, struct result *result, int n)
+{
+    struct err e = {0};
+    if (store_sync(w->store, &e) == ERR_OK) return;
+    for (int i = 0; i < n; i++) {
+        result[i].outcome = OUTCOME_FAILED;
+        snprintf(result[i].reason, sizeof result[i].reason, "%.250s", e.text);
+    }
+}
+
 void worker_rank_serve(struct worker_rank *w)
 {
     static struct task task[JOB_BATCH];
@@ -95,6 +105,7 @@ void worker_rank_serve(struct worker_rank *w)
         int n = bytes / (int)sizeof *task;
         if (n == 0) return;
         for (int i = 0; i < n; i++) worker_rank_do(w, &task[i], &result[i]);
+        worker_rank_sync(w, result, n);
         MPI_Send(result, n * (int)sizeof *result, MPI_BYTE, 0, JOB_RESULTS, world);
     }
 }

@@ -14,6 +14,10 @@ enum err_code worker_rank_open(const struct job *job, int number, struct worker_
 /* Runs one trial and writes its rows. A trial that fails is a result, not an error. Local. */
 void worker_rank_do(struct worker_rank *w, const struct task *task, struct result *result);
 
+/* Makes all rows written so far durable: to be called before anything says that they are done. A
+ * store that cannot be synced turns results into failures. Local. */
+void worker_rank_sync(struct worker_rank *w, struct result *result, int n);
+
 /* Serves the coordinator until it says that there is no more. Local (messages with rank 0). */
 void worker_rank_serve(struct worker_rank *w);
 
