@@ -400,6 +400,7 @@ enum err_code cli_stored_sweep(const struct results *r, const char *store, struc
     struct yaml_file *file = NULL;
     struct err why = {.rank = -1};
     *out = NULL;
+    if (!r->resolved) return ERR(e, ERR_FORMAT, "%s does not say what sweep it holds", store);
     enum err_code code = yaml_parse("sweep in the store", r->resolved, &file, &why);
     if (code == ERR_OK) code = sweep_read(file, NULL, 0, out, &why);
     if (code == ERR_OK) return ERR_OK;

@@ -1,5 +1,4 @@
-/* cmd_init.c - `shoal init`: a first sweep file. A template is a row; its file is checked and
- * run by the tests, so that it stays right. */
+/* cmd_init.c - `shoal init`: a first sweep file. A template is a row. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

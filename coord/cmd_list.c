@@ -119,7 +119,9 @@ int cmd_list(const struct options *o)
 {
     struct err e = {.rank = -1};
     int only = -1;
-    if (o->n_args && table_need(&kind_table, o->arg[0], &only, &e) != ERR_OK) {
+    for (int i = 0; o->n_args && i < kind_table.count && only < 0; i++)
+        if (strcmp(kinds[i].table->kind, o->arg[0]) == 0) only = i; /* `optimizer` */
+    if (o->n_args && only < 0 && table_need(&kind_table, o->arg[0], &only, &e) != ERR_OK) {
         e.code = ERR_USAGE;
         return cli_fail(&e);
     }

@@ -16,6 +16,7 @@ struct view {
     struct plan_cost cost;
     int workers;
     double rate, seconds;
+    const char *rate_from;
     const char *store; /* compared with, or NULL */
     int64_t kept, fresh, changed;
 };
@@ -238,12 +239,44 @@ static void print_text(const struct view *v)
     print_longest(v);
     printf("  memory          %s a worker\n", text_bytes(c->memory_bytes, a));
     printf("  disk            %s in %d files\n", text_bytes(c->disk_bytes, a), c->files);
-    printf("  time            about %s on %d worker%s (%s/s a core, measured here)\n",
+    printf("  time            about %s on %d worker%s (%s/s %s)\n",
            text_duration(v->seconds, a), v->workers, v->workers == 1 ? "" : "s",
-           flop(v->rate, b));
+           flop(v->rate, b), v->rate_from);
     if (v->store)
         printf("  %-15s %lld done and kept, %lld to run, %lld no longer in the file\n",
                v->store, (long long)v->kept, (long long)v->fresh, (long long)v->changed);
+}
+
+static void print(const struct view *v, const struct options *o)
+{
+    if (o->json)
+        print_json(v, o->list);
+    else if (o->csv)
+        list_csv(v);
+    else if (o->list)
+        list_text(v);
+    else
+        print_text(v);
+}
+
+/* How long what is to run will take: by the rate of the store's last run if there was one, else
+ * by that of a matrix product here. */
+static void estimate(struct view *v)
+{
+    struct state *state = NULL;
+    double share = v->store ? (double)v->fresh / (double)v->plan->n_trials : 1;
+    v->workers = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    v->rate = 0;
+    if (v->store && state_read(v->store, &state, NULL) == ERR_OK) {
+        v->rate = state_run(state)->rate;
+        v->rate_from = "a worker, as in its last run";
+        v->seconds = share * v->cost.flops / v->rate / v->workers;
+    }
+    state_destroy(state);
+    if (v->rate > 0) return;
+    v->rate = plan_cost_rate();
+    v->rate_from = "a core for a matrix product";
+    v->seconds = share * plan_cost_seconds(v->plan, &v->cost, v->rate, v->workers);
 }
 
 int cmd_plan(const struct options *o)
@@ -254,20 +287,12 @@ int cmd_plan(const struct options *o)
     int status = 0;
     if (!cli_plan(o, &sweep, &plan, &status)) return status;
     struct view v = {.sweep = sweep, .plan = plan, .store = o->output};
-    v.workers = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    v.rate = plan_cost_rate();
     plan_cost(plan, &v.cost);
-    v.seconds = plan_cost_seconds(plan, &v.cost, v.rate, v.workers);
     if (v.store && store_compare(v.store, plan, &v.kept, &v.fresh, &v.changed, &e) != ERR_OK)
         status = cli_fail(&e);
-    else if (o->json)
-        print_json(&v, o->list);
-    else if (o->csv)
-        list_csv(&v);
-    else if (o->list)
-        list_text(&v);
     else
-        print_text(&v);
+        estimate(&v);
+    if (status == 0) print(&v, o);
     plan_destroy(plan);
     sweep_destroy(sweep);
     return status;

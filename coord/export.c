@@ -58,7 +58,7 @@ static void csv_text(FILE *out, const char *text)
 
 static const struct format json_format = {
     "{\"schema\": 1, \"rows\": [\n", ",\n", "\n]}\n", "{", "}", true, json_text, "null"};
-static const struct format csv_format = {"", "", "", "", "\r\n", false, csv_text, ""};
+static const struct format csv_format = {"", "", "", "", "\n", false, csv_text, ""};
 
 /* ---- cells ---- */
 

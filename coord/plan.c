@@ -87,7 +87,7 @@ static enum err_code make_lookup(struct plan *p, struct err *e)
 
 static enum err_code check(const struct plan *p, struct err *e)
 {
-    struct sweep *s = (struct sweep *)p->sweep;
+    const struct sweep *s = p->sweep;
     if (p->n_configs == 0 && s->file->n_problems == 0)
         yaml_problem(s->file, sweep_mark(s, "sweep.exclude"), NULL,
                      "nothing is left to run: all %lld combinations are excluded",

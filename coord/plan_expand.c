@@ -63,7 +63,8 @@ static enum err_code level_setup(struct plan *p, const struct axis *axis, struct
         for (int f = 0; f < axis->n_fields; f++) {
             size_t start = text.length;
             plan_identity_line(axis->field[f], &c, &text);
-            l->line[k++] = text.length > start ? start : 0;
+            l->line[k++] = text.length > start ? start : 0; /* text[0]: the empty line */
+            text_add_bytes(&text, "", 1);
         }
     }
     l->text = arena_alloc(arena, text.length + 1);
@@ -255,15 +256,14 @@ static enum err_code leaf(struct expansion *x, struct err *e)
 static bool claim(struct expansion *x, const struct plan_level *l)
 {
     for (int f = 0; f < l->axis->n_fields; f++) {
-        const struct axis **owner = &x->owner[l->identity[f]];
-        if (*owner && *owner != l->axis) {
-            struct sweep *s = (struct sweep *)x->plan->sweep;
-            if (x->n_problems++ < MAX_PROBLEMS)
-                yaml_problem(s->file, l->axis->mark, NULL,
-                             "%s is also set in line %d, and both conditions can hold at once",
-                             l->axis->field[f]->row.name, (*owner)->mark.line);
-            return false;
-        }
+        const struct axis *owner = x->owner[l->identity[f]];
+        if (!owner || owner == l->axis) continue;
+        char place[32];
+        if (x->n_problems++ < MAX_PROBLEMS)
+            yaml_problem(x->plan->sweep->file, l->axis->mark, NULL,
+                         "%s is also set %s, and both conditions can hold at once",
+                         l->axis->field[f]->row.name, sweep_place(owner->mark, place));
+        return false;
     }
     for (int f = 0; f < l->axis->n_fields; f++) x->owner[l->identity[f]] = l->axis;
     return true;
@@ -274,33 +274,28 @@ static enum err_code expand(struct expansion *x, int depth, struct err *e)
     if (depth == x->inner->n_levels) return leaf(x, e);
     const struct plan_level *l = &x->inner->level[depth];
     const struct axis *axis = l->axis;
+    struct plan_identity *identity = x->inner->identity;
     if (l->when && !plan_holds(x->plan->sweep, l->when->condition, &x->config))
         return expand(x, l->past, e);
     if (!claim(x, l)) return ERR_OK;
-    struct config *before = NULL; /* only a `when` hides values that must come back */
-    const char *line[64];
-    INVARIANT(axis->n_fields <= 64);
-    struct config saved;
-    if (depth >= x->plan->sweep->n_axes) {
-        memcpy(&saved, &x->config, sizeof saved);
-        before = &saved;
-    }
-    for (int f = 0; f < axis->n_fields; f++) line[f] = x->inner->identity[l->identity[f]].line;
+    bool inside = depth >= x->plan->sweep->n_axes; /* a `when`: what it hides must come back */
+    INVARIANT(!inside || axis->n_fields == 1);
+    struct config config;
+    const char *line = identity[l->identity[0]].line;
+    if (inside) memcpy(&config, &x->config, sizeof config);
     enum err_code rc = ERR_OK;
     int64_t place = x->place;
     for (int64_t i = 0; i < axis->count && rc == ERR_OK; i++) {
         sweep_axis_apply(axis, i, &x->config);
         for (int f = 0; f < axis->n_fields; f++)
-            x->inner->identity[l->identity[f]].line = l->text + l->line[i * axis->n_fields + f];
+            identity[l->identity[f]].line = l->text + l->line[i * axis->n_fields + f];
         x->place = place + i * l->stride;
         rc = expand(x, depth + 1, e);
     }
     x->place = place;
-    if (before) memcpy(&x->config, before, sizeof *before);
-    for (int f = 0; f < axis->n_fields; f++) {
-        x->inner->identity[l->identity[f]].line = line[f];
-        x->owner[l->identity[f]] = NULL;
-    }
+    for (int f = 0; f < axis->n_fields; f++) x->owner[l->identity[f]] = NULL;
+    if (inside) memcpy(&x->config, &config, sizeof config);
+    if (inside) identity[l->identity[0]].line = line;
     return rc;
 }
 

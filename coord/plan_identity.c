@@ -120,7 +120,7 @@ uint64_t plan_identity_hash(const struct plan *p, const struct config *c)
     for (int i = 0; i < p->inner->n_identity; i++) {
         const struct plan_identity *id = &p->inner->identity[i];
         if (!*id->line || !applies(id, c)) continue;
-        size_t length = strcspn(id->line, "\n") + 1;
+        size_t length = strlen(id->line);
         INVARIANT(used + length < sizeof text);
         memcpy(text + used, id->line, length);
         used += length;

@@ -70,6 +70,10 @@ static void add_job(struct provenance *p, const struct job *job)
     struct tm tm;
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
     add(p, "created", text);
+    add(p, "sweep", job->sweep->file->source);
+    char *resolved = sweep_resolved(job->sweep);
+    if (resolved) add(p, "resolved", resolved);
+    free(resolved);
     const char *slurm = getenv("SLURM_JOB_ID");
     if (slurm) add(p, "slurm_job", slurm);
 }

@@ -134,7 +134,7 @@ int scheduler_next(struct scheduler *s, int w, int max, int64_t *trial)
     int batch = s->stopped ? -1 : free_batch(s, w);
     if (batch < 0) return 0;
     double share_s = expected_s(s, s->n_left, s->cost_left) / (4.0 * s->n_workers);
-    double enough_s = fmin(batch_s, share_s), cost = 0;
+    double cost = 0;
     int n = 0;
     while (n < max && s->n_left > 0) {
         int64_t t = peek(s);
@@ -142,7 +142,7 @@ int scheduler_next(struct scheduler *s, int w, int max, int64_t *trial)
         if (n > 0 && expected_s(s, n + 1, cost) > share_s) break;
         hand_out(s, t, w, batch);
         trial[n++] = t;
-        if (expected_s(s, n, cost) >= enough_s) break;
+        if (expected_s(s, n, cost) >= batch_s) break;
     }
     return n;
 }

@@ -134,7 +134,10 @@ struct expr_value sweep_lookup(void *self, const char *key);
 
 /* Gives problems found at values that --set gave a text that says so. Done by sweep_read; again
  * by whoever adds problems. Local. */
-void sweep_set_explain(struct sweep *s);
+void sweep_set_explain(const struct sweep *s);
+
+/* "in line 8", or "by --set". Returns out. Local. */
+const char *sweep_place(struct yaml_mark mark, char out[32]);
 
 /* Resolved settings as YAML text with every default written out: a sweep file of the same
  * trials. text to free(). */

@@ -30,13 +30,11 @@ static double tidy(double x)
     return strtod(text, NULL);
 }
 
-static double *numbers(struct sweep_reader *r, const struct yaml_node *at, double count)
+static double *numbers(struct sweep_reader *r, const struct yaml_node *at, int64_t count)
 {
-    if (count > MAX_VALUES) {
-        yaml_problem(r->file, at->mark, NULL, "an axis has at most %d values", MAX_VALUES);
-        return NULL;
-    }
-    return arena_array(&r->sweep->arena, (size_t)count, sizeof(double));
+    double *x = arena_array(&r->sweep->arena, (size_t)count, sizeof *x);
+    if (!x) yaml_problem(r->file, at->mark, NULL, "no memory for so many values");
+    return x;
 }
 
 /* [from, to] in powers of two. */
@@ -51,7 +49,7 @@ static double *range_log2(struct sweep_reader *r, const struct yaml_node *args,
         return NULL;
     }
     *count = exponent[1] - exponent[0] + 1;
-    double *x = numbers(r, args, (double)*count);
+    double *x = numbers(r, args, *count);
     for (int64_t i = 0; x && i < *count; i++) x[i] = ldexp(arg[0], (int)i);
     return x;
 }
@@ -70,7 +68,7 @@ static double *range_linear(struct sweep_reader *r, const struct yaml_node *args
                             const double *arg, int64_t *count)
 {
     if (!wanted_count(r, args, count)) return NULL;
-    double *x = numbers(r, args, (double)*count), last = (double)(*count - 1);
+    double *x = numbers(r, args, *count), last = (double)(*count - 1);
     for (int64_t i = 0; x && i < *count; i++)
         x[i] = tidy(arg[0] + (arg[1] - arg[0]) * ((double)i / last));
     return x;
@@ -96,7 +94,7 @@ static double *range_log10(struct sweep_reader *r, const struct yaml_node *args,
             return NULL;
         }
     }
-    double *x = numbers(r, args, (double)*count), last = (double)(*count - 1);
+    double *x = numbers(r, args, *count), last = (double)(*count - 1);
     for (int64_t i = 0; x && i < *count; i++)
         x[i] = tidy(arg[0] * pow(10, *count > 1 ? decades * ((double)i / last) : 0));
     return x;
@@ -289,9 +287,9 @@ static const struct field *axis_field(struct sweep_reader *r, const struct yaml_
     const struct axis *taken = axis_with(r->sweep->axis, r->sweep->n_axes, f);
     if (!taken) taken = axis_with(own, n_own, f);
     if (taken) {
-        char hint[64];
-        snprintf(hint, sizeof hint, "it does so at line %d", taken->mark.line);
-        yaml_problem(r->file, map->key_mark[i], hint, "%s varies already", key);
+        char place[32];
+        yaml_problem(r->file, map->key_mark[i], NULL, "%s varies already, %s", key,
+                     sweep_place(taken->mark, place));
         return NULL;
     }
     return f;

@@ -131,7 +131,7 @@ enum err_code sweep_set_apply(struct yaml_file *file, const char *const *set, in
     return ERR_OK;
 }
 
-void sweep_set_explain(struct sweep *s)
+void sweep_set_explain(const struct sweep *s)
 {
     struct text text = {0};
     for (struct yaml_problem *p = s->file->problem; p; p = p->before) {
@@ -156,4 +156,13 @@ void sweep_set_check(struct sweep *s)
         yaml_problem(s->file, (struct yaml_mark){-i - 1, 1, 1}, NULL,
                      "%s varies in the sweep; set sweep.axes.%s=[...]", key, key);
     }
+}
+
+const char *sweep_place(struct yaml_mark mark, char out[32])
+{
+    if (mark.line < 0)
+        snprintf(out, 32, "by --set");
+    else
+        snprintf(out, 32, "in line %d", mark.line);
+    return out;
 }

@@ -45,7 +45,8 @@ struct fake {
     int64_t width[8];
     int activation[4];
     double lr;
-    int64_t records; /* of the widest; a narrower one may have fewer */
+    int64_t records;  /* of the widest; a narrower one may have fewer */
+    const char *path; /* data.path: matters to the widest only */
 };
 static struct fake fake;
 static struct sweep sweep;
@@ -63,6 +64,7 @@ void plan_config(const struct plan *p, int64_t c, struct config *out)
     out->model.activation = fake.activation[c % fake.n_activations];
     out->optim.lr = fake.lr;
     out->model.freeze_output = out->model.width > 64;
+    snprintf(out->data.path, sizeof out->data.path, "%s", fake.path);
 }
 
 int64_t plan_config_of(const struct plan *p, int64_t trial)
@@ -80,8 +82,9 @@ uint64_t plan_id(const struct plan *p, int64_t trial)
     struct config c;
     plan_config(p, plan_config_of(p, trial), &c);
     char text[128];
-    int n = snprintf(text, sizeof text, "%lld %d %a %d", (long long)c.model.width,
-                     c.model.activation, c.optim.lr, (int)plan_seed(p, trial));
+    int n = snprintf(text, sizeof text, "%lld %d %a %d %s", (long long)c.model.width,
+                     c.model.activation, c.optim.lr, (int)plan_seed(p, trial),
+                     c.model.width > 64 ? c.data.path : "");
     return XXH64(text, (size_t)n, 0);
 }
 
@@ -105,11 +108,11 @@ static const struct plan *fake_plan(void)
     plan = (struct plan){.sweep = &sweep, .shape = shapes, .varied = varied};
     plan.n_configs = fake.n_widths * fake.n_activations;
     plan.n_trials = plan.n_configs * sweep.seeds;
-    plan.max_records = fake.records;
     for (int c = 0; c < plan.n_configs; c++) {
         int64_t width = fake.width[c / fake.n_activations];
         shapes[c] = (struct trial_shape){.records = fake.records - (width == 16),
                                          .n_layers = sweep.record.n_layers};
+        if (shapes[c].records > plan.max_records) plan.max_records = shapes[c].records;
         for (int l = 0; l < sweep.record.n_layers; l++)
             shapes[c].layer_dim[l] = l == 1 && width == 16 ? 0 : width / 16 + 2 * l;
     }
@@ -127,7 +130,8 @@ static void fake_reset(void)
                          .width = {16, 64, 128},
                          .activation = {0, 2},
                          .lr = 0.1,
-                         .records = 5};
+                         .records = 5,
+                         .path = "a"};
     sweep =
         (struct sweep){.name = "fake", .root = 42, .experiment = &fake_experiment, .seeds = 2};
     sweep.record = (struct record){.n_metrics = 2,
@@ -172,7 +176,7 @@ static struct fake_rows *fake_rows(uint64_t id, const struct trial_shape *shape)
         f.layers[l] = f.layer[l];
     }
     f.rows = (struct rows){.metric = f.metric, .step = f.step, .layer = f.layers};
-    f.result = (struct result){.outcome = id % 5 ? OUTCOME_DONE : OUTCOME_DIVERGED,
+    f.result = (struct result){.outcome = id % 3 ? OUTCOME_DONE : OUTCOME_DIVERGED,
                                .worker = (int32_t)(id % 7),
                                .seconds = 1e-3 * (double)(id % 99),
                                .steps_done = (int64_t)(id % 77)};

@@ -110,20 +110,20 @@ START_TEST(test_records_are_rows)
 }
 END_TEST
 
-START_TEST(test_csv_has_a_header_and_crlf)
+START_TEST(test_csv_has_a_header)
 {
     struct results *r = small();
     char *text = exported(r, false, false, NULL);
     const char header[] = "trial,state,seed,model.width,model.activation,model.depth,optim."
                           "name,optim.nesterov,seconds,step,"
-                          "train_loss,test_acc\r\n"
-                          "abcdef0000000000,done,0,16,relu,2,sgd,true,0.5,200,0.25,0.5\r\n";
+                          "train_loss,test_acc\n"
+                          "abcdef0000000000,done,0,16,relu,2,sgd,true,0.5,200,0.25,0.5\n";
     ck_assert_int_eq(strncmp(text, header, strlen(header)), 0);
-    ck_assert_int_eq(count_of(text, "\r\n"), 19);
+    ck_assert_int_eq(count_of(text, "\n"), 19);
     ck_assert_ptr_nonnull(
-        strstr(text, "abcdef0000000004,diverged,1,64,relu,2,sgd,true,4.5,100,,0.305\r\n"));
+        strstr(text, "abcdef0000000004,diverged,1,64,relu,2,sgd,true,4.5,100,,0.305\n"));
     ck_assert_ptr_nonnull(
-        strstr(text, "abcdef0000000011,planned,2,256,tanh,2,sgd,true,17.5,,,\r\n"));
+        strstr(text, "abcdef0000000011,planned,2,256,tanh,2,sgd,true,17.5,,,\n"));
     free(text);
     results_destroy(r);
 }
@@ -149,7 +149,7 @@ START_TEST(test_texts_are_quoted)
                         .n_metrics = 1,
                         .metric = &metric};
     char *csv = exported(&r, false, false, NULL), *json = exported(&r, true, false, NULL);
-    ck_assert_ptr_nonnull(strstr(csv, "0,\"a \"\"b\"\", c\\d\n\",1,\r\n"));
+    ck_assert_ptr_nonnull(strstr(csv, "0,\"a \"\"b\"\", c\\d\n\",1,\n"));
     json_t *root = json_loads(json, 0, NULL);
     json_t *row = json_array_get(json_object_get(root, "rows"), 0);
     ck_assert_str_eq(json_string_value(json_object_get(row, "data.path")), text);
@@ -166,7 +166,7 @@ START_TEST(test_filter_drops_rows)
     struct expr *filter = NULL;
     ck_assert_int_eq(filter_parse(r, "model.activation == tanh", &a, &filter, &e), ERR_OK);
     char *text = exported(r, false, false, filter);
-    ck_assert_int_eq(count_of(text, "\r\n"), 10);
+    ck_assert_int_eq(count_of(text, "\n"), 10);
     ck_assert_ptr_null(strstr(text, "relu"));
     free(text);
     arena_clear(&a);
@@ -183,7 +183,7 @@ int main(void)
     tcase_add_test(t, test_json_has_one_row_a_trial);
     tcase_add_test(t, test_json_says_null_for_nan);
     tcase_add_test(t, test_records_are_rows);
-    tcase_add_test(t, test_csv_has_a_header_and_crlf);
+    tcase_add_test(t, test_csv_has_a_header);
     tcase_add_test(t, test_texts_are_quoted);
     tcase_add_test(t, test_filter_drops_rows);
     SRunner *runner = srunner_create(s);

@@ -159,7 +159,7 @@ START_TEST(test_rows_come_back_bit_for_bit)
     hid_t file = open_file(path);
     ck_assert_int_eq(state_of_row(file, 0), TRIAL_PLANNED);
     for (int64_t t = 2; t < p->n_trials; t++) {
-        enum trial_state state = plan_id(p, t) % 5 ? TRIAL_DONE : TRIAL_DIVERGED;
+        enum trial_state state = plan_id(p, t) % 3 ? TRIAL_DONE : TRIAL_DIVERGED;
         ck_assert_int_eq(state_of_row(file, row[t]), state);
         check_row(file, row[t], plan_id(p, t), plan_shape(p, t));
     }
@@ -268,7 +268,7 @@ START_TEST(test_extension_keeps_every_old_row)
     ck_assert_int_eq(p->n_trials, 36);
     for (int64_t r = 0; r < old.n_trials; r++) {
         check_row(file, r, id[r], &shape[r]);
-        ck_assert_int_eq(state_of_row(file, r), id[r] % 5 ? TRIAL_DONE : TRIAL_DIVERGED);
+        ck_assert_int_eq(state_of_row(file, r), id[r] % 3 ? TRIAL_DONE : TRIAL_DIVERGED);
     }
     for (int64_t t = 0; t < p->n_trials; t++) {
         uint64_t u;
@@ -321,11 +321,47 @@ START_TEST(test_trials_that_left_the_file_stay)
 }
 END_TEST
 
+START_TEST(test_setting_that_changed_between_runs_becomes_a_column)
+{
+    int64_t row[64], more[64];
+    const struct plan *p = fake_plan();
+    prepared(p, row);
+    fake.path = "bcd"; /* other trials for the widest, the same for all others */
+    p = fake_plan();
+    prepared(p, more);
+    hid_t file = open_file(path);
+    ck_assert_int_eq(length_of(file, "trials/id"), 16);
+    for (int64_t r = 8; r < 12; r++) check_text(file, "trials/data.path", r, "a");
+    for (int64_t r = 12; r < 16; r++) check_text(file, "trials/data.path", r, "bcd");
+    H5Fclose(file);
+}
+END_TEST
+
+START_TEST(test_fewer_records_in_the_file_keep_those_of_the_store)
+{
+    int64_t row[64], more[64];
+    const struct plan *p = fake_plan();
+    uint64_t wide = plan_id(p, 11);
+    struct trial_shape shape = *plan_shape(p, 11);
+    prepared(p, row);
+    write_trials(p, row, 0, p->n_trials);
+    fake.n_widths = 1; /* the narrowest has one record less */
+    sweep.seeds = 3;
+    p = fake_plan();
+    ck_assert_int_lt(p->max_records, shape.records);
+    prepared(p, more);
+    hid_t file = open_file(path);
+    check_row(file, 11, wide, &shape);
+    H5Fclose(file);
+}
+END_TEST
+
 START_TEST(test_leftover_of_a_killed_extension_is_removed)
 {
     int64_t row[64];
     char leftover[160];
     snprintf(leftover, sizeof leftover, "%s.new", path);
+    prepared(fake_plan(), row);
     FILE *f = fopen(leftover, "w");
     fputs("half", f);
     fclose(f);
@@ -407,6 +443,8 @@ int main(void)
     tcase_add_test(c, test_same_plan_again_writes_nothing);
     tcase_add_test(c, test_extension_keeps_every_old_row);
     tcase_add_test(c, test_trials_that_left_the_file_stay);
+    tcase_add_test(c, test_setting_that_changed_between_runs_becomes_a_column);
+    tcase_add_test(c, test_fewer_records_in_the_file_keep_those_of_the_store);
     tcase_add_test(c, test_leftover_of_a_killed_extension_is_removed);
     tcase_add_test(c, test_store_without_representations_works);
     tcase_add_test(c, test_others_can_read_it);

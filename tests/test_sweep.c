@@ -1,7 +1,7 @@
 /* test_sweep.c - reading sweep files: first what is wrong, then what is right.
  *
- * tests/sweeps/broken_*.yaml say in their first line where their one mistake is and what the
- * report must contain: "# expect LINE:COLUMN words". Every other file there must be right. */
+ * A file of tests/sweeps that starts with "# expect LINE:COLUMN words" has one mistake, there,
+ * and its report must contain the words. Every other file must be right. */
 #include <check.h>
 #include <dirent.h>
 #include <jansson.h>
@@ -89,12 +89,13 @@ START_TEST(test_broken_files_are_located)
     int n = 0;
     for (struct dirent *d; (d = readdir(dir));) {
         char path[1024];
-        if (strncmp(d->d_name, "broken_", 7) != 0) continue;
+        if (!strstr(d->d_name, ".yaml")) continue;
         snprintf(path, sizeof path, SWEEPS "%s", d->d_name);
         char *text = slurp(path);
-        check_broken(d->d_name, text);
+        bool broken = strncmp(text, "# expect ", 9) == 0;
+        if (broken) check_broken(d->d_name, text);
         free(text);
-        n++;
+        n += broken;
     }
     closedir(dir);
     ck_assert_int_gt(n, 100);
@@ -143,6 +144,7 @@ START_TEST(test_wrong_set_is_quoted)
     ck_assert_msg(o.code == wrong_sets[_i].code, "%s: code %d", wrong_sets[_i].set, o.code);
     const char *said = o.report ? o.report : o.e.text;
     ck_assert_msg(strstr(said, wrong_sets[_i].words) != NULL, "%s", said);
+    if (o.report) ck_assert_msg(strstr(said, "t.yaml: error: --set ") == said, "%s", said);
     reading_clear(&o);
     text_clear(&text);
 }
@@ -289,6 +291,21 @@ START_TEST(test_defaults)
 }
 END_TEST
 
+START_TEST(test_representations_default_to_the_final_test_probes)
+{
+    struct text text = {0};
+    text_add(&text, "%srecord: {representations: {layers: [logits]}}\n", valid_head);
+    struct reading o = read_text(text.at, NULL, 0);
+    ck_assert_int_eq(o.code, ERR_OK);
+    ck_assert_int_eq(o.sweep->record.n_slots, 1);
+    ck_assert_int_eq(o.sweep->record.slot[0], SLOT_FINAL);
+    ck_assert_int_eq(o.sweep->record.probe_split, 1);
+    ck_assert_int_eq(o.sweep->record.probe_n, 1024);
+    reading_clear(&o);
+    text_clear(&text);
+}
+END_TEST
+
 START_TEST(test_members_arrive)
 {
     char *text = slurp(SWEEPS "full.yaml");
@@ -387,6 +404,7 @@ int main(void)
     tcase_add_loop_test(right, test_resolved_is_the_same_sweep, 0, n_files);
     tcase_add_loop_test(right, test_axis_values, 0, sizeof written / sizeof *written);
     tcase_add_test(right, test_defaults);
+    tcase_add_test(right, test_representations_default_to_the_final_test_probes);
     tcase_add_test(right, test_members_arrive);
     tcase_add_test(right, test_set_overrides);
     tcase_add_test(right, test_schema_knows_every_setting);

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # common.sh - sourced by every end-to-end test: SHOAL, a scratch folder W, failure counting.
 # usage: TEST.sh path/to/shoal
 set -u
@@ -41,6 +42,14 @@ same() { # store, store, group...: the groups hold the same bits
     for group in "$@"; do
         h5diff -q "$a" "$b" "$group" "$group" || fail "$group differs: $(basename "$a") $(basename "$b")"
     done
+}
+
+numbers() { # store: id, state, seed, settings and metrics of every trial, in the order of ids
+    "$SHOAL" export "$1" --csv | awk -F, '
+        NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i
+                  n = split("trial state seed model.width model.activation step train_loss test_loss test_acc soft_error", want, " ")
+                  next }
+        { line = ""; for (k = 1; k <= n; k++) line = line " " $at[want[k]]; print line }' | sort
 }
 
 finish() {
