@@ -14,8 +14,11 @@
  *          "model.width": 64, ..., "seconds": 1.5, "step": 200, "test_acc": 0.87}]}; NaN and
  *          infinities are null, which JSON has instead of them
  * else     CSV of the same columns, quoted as in RFC 4180 but with lines that end in LF, as cut
- * and awk want them; NaN is an empty field errors   ERR_IO cost     seconds for 10^4 trials; no
- * memory same     bytes for the same store Local. */
+ *          and awk want them; NaN is an empty field
+ * errors   ERR_IO
+ * cost     seconds for 10^4 trials; no memory
+ * same     bytes for the same store
+ * Local. */
 enum err_code export_rows(const struct results *r, FILE *out, bool json, bool records,
                           struct expr *filter, struct err *e);
 

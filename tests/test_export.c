@@ -110,7 +110,7 @@ START_TEST(test_records_are_rows)
 }
 END_TEST
 
-START_TEST(test_csv_has_a_header_and_crlf)
+START_TEST(test_csv_has_a_header)
 {
     struct results *r = small();
     char *text = exported(r, false, false, NULL);
@@ -183,7 +183,7 @@ int main(void)
     tcase_add_test(t, test_json_has_one_row_a_trial);
     tcase_add_test(t, test_json_says_null_for_nan);
     tcase_add_test(t, test_records_are_rows);
-    tcase_add_test(t, test_csv_has_a_header_and_crlf);
+    tcase_add_test(t, test_csv_has_a_header);
     tcase_add_test(t, test_texts_are_quoted);
     tcase_add_test(t, test_filter_drops_rows);
     SRunner *runner = srunner_create(s);
