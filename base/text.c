@@ -50,7 +50,7 @@ const char *text_double(double value, char buffer[32])
 {
     if (isnan(value)) return strcpy(buffer, "nan");
     if (isinf(value)) return strcpy(buffer, value > 0 ? "inf" : "-inf");
-    for (int digits = 1; digits <= 17; digits++) {
+    for (int digits = 15; digits <= 17; digits++) { /* fewer are what %g makes of 15 */
         snprintf(buffer, 32, "%.*g", digits, value);
         if (strtod(buffer, NULL) == value) break;
     }

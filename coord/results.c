@@ -547,12 +547,5 @@ double results_last(const struct results *r, const struct results_metric *m, int
 
 const char *results_number(double value, char buffer[32])
 {
-    if (!isfinite(value) || value == 0) return text_double(value + 0.0, buffer); /* no "-0" */
-    /* A decimal of up to 15 digits survives the way through a double, and %g drops zeros:
-     * whatever reads back with 15 digits is then the shortest. */
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(buffer, 32, "%.*g", digits, value);
-        if (strtod(buffer, NULL) == value) break;
-    }
-    return buffer;
+    return text_double(value + 0.0, buffer); /* no "-0" */
 }

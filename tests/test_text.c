@@ -66,16 +66,10 @@ START_TEST(test_double_reads_back)
     static const struct {
         double value;
         const char *text;
-    } known[] = {{0, "0"},
-                 {0.1, "0.1"},
-                 {1, "1"},
-                 {-2.5, "-2.5"},
-                 {1e6, "1e+06"},
-                 {1e-3, "0.001"},
-                 {NAN, "nan"},
-                 {INFINITY, "inf"},
-                 {-INFINITY, "-inf"},
-                 {1 / 3.0, "0.3333333333333333"}};
+    } known[] = {{0, "0"},          {0.1, "0.1"},        {1, "1"},
+                 {-2.5, "-2.5"},    {1e6, "1000000"},    {200, "200"},
+                 {1e-8, "1e-08"},   {1e-3, "0.001"},     {NAN, "nan"},
+                 {INFINITY, "inf"}, {-INFINITY, "-inf"}, {1 / 3.0, "0.3333333333333333"}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         ck_assert_str_eq(text_double(known[i].value, buffer), known[i].text);
     static const double edge[] = {DBL_MAX, -DBL_MAX, DBL_MIN, 0x1p-1074, 0x1.fffffffffffffp-2};
