@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/kernel.h"
 
 void rng_block(uint64_t seed, enum rng_purpose purpose, uint64_t index, uint32_t block,
                uint32_t out[4])
@@ -75,14 +76,6 @@ void rng_permutation(struct rng *r, int64_t n, int64_t *out)
         out[j] = i;
     }
 }
-
-/* The kernel below once per instruction set, chosen when the program starts. The bits do not
- * depend on the choice: every operation is elementwise, correctly rounded and never fused. */
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__)
-#define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define CLONES
-#endif
 
 enum { LANES = 16, TILE = 4 * LANES }; /* Philox blocks side by side; normals they give */
 
@@ -159,7 +152,7 @@ static inline void box_muller(uint32_t radius_word, uint32_t angle_word, float *
 
 /* The TILE normals of blocks r->block to r->block + LANES - 1: word k of all lanes, then word
  * k + 1. */
-CLONES static void normals_tile(const struct rng *r, float out[TILE])
+KERNEL static void normals_tile(const struct rng *r, float out[TILE])
 {
     uint32_t word[4][LANES];
     float normal[4][LANES];

@@ -1,7 +1,7 @@
 /* figure_matrix.c - a heat map of one alignment measure between all networks.
  *
- * Networks stand in the order of the given settings, then by seed; a group is a run of equal
- * settings. Labels name groups, not networks. */
+ * Networks stand in the order of the given settings, then of the others, then by seed; a group
+ * is a run of equal given settings. Labels name groups, not networks. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +81,10 @@ static int by_order(const void *a, const void *b)
     const struct matrix *x = p->matrix;
     for (int k = 0; k < x->n_order; k++) {
         double u = x->order[k]->number[p->trial], v = x->order[k]->number[q->trial];
+        if (u != v) return u < v ? -1 : 1;
+    }
+    for (int k = 0; k < x->r->n_axes; k++) { /* what else varies, so that like stands by like */
+        double u = x->r->axis[k].number[p->trial], v = x->r->axis[k].number[q->trial];
         if (u != v) return u < v ? -1 : 1;
     }
     uint64_t s = x->r->seed[p->trial], t = x->r->seed[q->trial];
@@ -228,7 +232,7 @@ static void write_gnuplot(const struct matrix *x)
         text_add(t, "%s'%s' %.12g", i ? ", " : "", results_number(tick[i], number), tick[i]);
     text_add(t, ") scale 0.3\nset colorbox noborder\nset cblabel '");
     figure_add_quoted(t, x->a->measure);
-    text_add(t, "' offset -0.5,0\n");
+    text_add(t, "' offset 0.5,0\n");
     if (x->n) add_separators(x);
     if (x->n == 0)
         text_add(&x->f->plot, "plot NaN notitle\n");

@@ -76,7 +76,7 @@ static hid_t make_counter(struct making *m, const char *path, int64_t n)
 static hid_t make_dataset(struct making *m, const char *path, hid_t type, int n_dims,
                           const hid_t *scale, const void *fill)
 {
-    hsize_t dims[4];
+    hsize_t dims[4] = {0};
     for (int i = 0; i < n_dims; i++)
         if (h5_dims(scale[i], 1, &dims[i]) != 1) return -1;
     hid_t d = h5_dataset_create(m->file, path, type, n_dims, dims, fill);

@@ -4,7 +4,7 @@
  * PyTorch takes. Conditions are written so that a NaN stays a NaN: it must reach the loss. */
 #include "worker/activation.h"
 
-#include "worker/kernel.h"
+#include "base/kernel.h"
 #include "worker/vmath.h"
 
 #define ELEMENTWISE(name, f, derivative)                                                       \

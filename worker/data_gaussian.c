@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/kernel.h"
 #include "base/rng.h"
 
 enum {
@@ -32,14 +33,8 @@ struct gaussian {
     float *mean;   /* m: [classes] */
 };
 
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__)
-#define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define CLONES
-#endif
-
 /* score[s][k] = sum over hidden units of V relu(W x_s), for n classes from first. */
-CLONES static void teacher_scores(const struct gaussian *g, const real *const x[SAMPLES],
+KERNEL static void teacher_scores(const struct gaussian *g, const real *const x[SAMPLES],
                                   int64_t first, int64_t n, float score[SAMPLES][CLASSES])
 {
     memset(score, 0, SAMPLES * sizeof *score);

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "worker/blas.h"
-#include "worker/kernel.h"
+#include "base/kernel.h"
 #include "worker/op.h"
 
 enum err_code op_dense_shape(struct graph *g, const struct node *in, struct node *n,

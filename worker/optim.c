@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "worker/kernel.h"
+#include "base/kernel.h"
 
 static int sgd_slots(const struct config *c)
 {

@@ -4,8 +4,8 @@
  * written out: without contraction and reassociation (see CMakeLists.txt) all versions give the
  * same bits. Sanitizers cannot instrument the resolvers that choose, and get the plain version.
  */
-#ifndef SHOAL_WORKER_KERNEL_H
-#define SHOAL_WORKER_KERNEL_H
+#ifndef SHOAL_BASE_KERNEL_H
+#define SHOAL_BASE_KERNEL_H
 
 #include <stdint.h> /* defines __GLIBC__ where it is: the choice is the dynamic linker's */
 
