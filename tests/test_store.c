@@ -396,7 +396,9 @@ START_TEST(test_others_can_read_it)
     snprintf(command, sizeof command,
              "! command -v h5dump >/dev/null || h5dump -H %s >/dev/null", path);
     ck_assert_int_eq(system(command), 0);
-    snprintf(command, sizeof command, "/usr/bin/python3 %s/check_store.py %s", TESTS_DIR, path);
+    snprintf(command, sizeof command,
+             "[ -x /usr/bin/python3 ] || exit 77; /usr/bin/python3 %s/check_store.py %s",
+             TESTS_DIR, path);
     int status = system(command);
     if (WEXITSTATUS(status) == 77) return; /* no h5py here */
     ck_assert_int_eq(status, 0);
