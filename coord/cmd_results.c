@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "coord/cli.h"
 #include "coord/export.h"
 #include "coord/filter.h"
@@ -44,8 +45,11 @@ int cmd_report(const struct options *o)
     const char *dir = o->output ? o->output : "report";
     enum err_code code = results_read(o->arg[0], &r, &e);
     if (code == ERR_OK) code = cli_stored_sweep(r, o->arg[0], &sweep, &e);
-    if (code == ERR_OK) code = report_write(r, &sweep->report, dir, &e);
-    if (code == ERR_OK && !o->quiet) printf("%s/index.html\n", dir);
+    struct text summary = {0};
+    if (code == ERR_OK) code = report_write(r, &sweep->report, dir, &summary, &e);
+    if (code == ERR_OK && !o->quiet)
+        printf("%sreport: %s/index.html\n", summary.at ? summary.at : "", dir);
+    text_clear(&summary);
     sweep_destroy(sweep);
     results_destroy(r);
     return code == ERR_OK ? 0 : cli_fail(&e);

@@ -9,6 +9,7 @@
 #include "coord/figure.h"
 #include "coord/folder.h"
 #include "coord/label.h"
+#include "coord/report_best.h"
 #include "coord/report_page.h"
 #include "coord/report_table.h"
 
@@ -128,8 +129,41 @@ static enum err_code make_page(struct report *p, struct err *e)
     return rc;
 }
 
+/* The best mean over seeds of each metric, and with what settings. */
+static void say_best(const struct results *r, struct text *out)
+{
+    text_add(out, "  best means over seeds\n");
+    for (int i = 1; i < r->n_metrics; i++) { /* 0 is the step */
+        struct report_best best;
+        int better = label_better(r->metric[i].name);
+        if (!better || !report_best(r, &r->metric[i], better, &best)) continue;
+        text_add(out, "    %s %.4g", r->metric[i].name, best.value.mean);
+        for (int k = 0; k < r->n_axes; k++)
+            text_add(out, "%s%s %s", k ? ", " : " at ", r->axis[k].name,
+                     r->axis[k].text[best.trial]);
+        text_add(out, "\n");
+    }
+}
+
+/* What the figures say, for the terminal: every line of an answer under its figure's title. */
+static void summarise(const struct report *p, struct text *out)
+{
+    if (*p->spec.question) text_add(out, "%s\n", p->spec.question);
+    for (int i = 0; i < p->spec.n_figures; i++) {
+        const char *line = p->figure[i].answer.at;
+        if (!line || !*line) continue;
+        text_add(out, "  %s\n", p->figure[i].title.at);
+        for (; *line; line += strspn(line, "\n")) {
+            int length = (int)strcspn(line, "\n");
+            text_add(out, "    %.*s\n", length, line);
+            line += length;
+        }
+    }
+    say_best(p->r, out);
+}
+
 enum err_code report_write(const struct results *r, const struct report_spec *spec,
-                           const char *dir, struct err *e)
+                           const char *dir, struct text *summary, struct err *e)
 {
     struct report *p = calloc(1, sizeof *p);
     if (!p) return ERR(e, ERR_NOMEM, "no memory for a report");
@@ -141,6 +175,7 @@ enum err_code report_write(const struct results *r, const struct report_spec *sp
     if (rc == ERR_OK) rc = make_figures(p, e);
     if (rc == ERR_OK) rc = make_tables(p, e);
     if (rc == ERR_OK) rc = make_page(p, e);
+    if (rc == ERR_OK && summary) summarise(p, summary);
     for (int i = 0; i < SWEEP_MAX_FIGURES; i++) figure_clear(&p->figure[i]);
     for (int i = 0; i < SWEEP_MAX_TABLES; i++) report_table_clear(&p->table[i]);
     free(p);

@@ -3,6 +3,7 @@
 #define SHOAL_COORD_REPORT_H
 
 #include "base/table.h"
+#include "base/text.h"
 #include "coord/results.h"
 
 struct report_spec;
@@ -21,12 +22,13 @@ extern const struct table figure_types;  /* line, matrix: struct figure_type of 
 /* Writes into the folder dir (made if missing) figN.{csv,gp,tex,pdf,svg}, tableN.{tex,csv} and
  * index.html, each whole or not at all. A spec without figures gets a default set: each metric
  * against the first setting that is a number, the matrix of the first alignment measure.
+ * summary (may be NULL) receives the question and what the figures say, in lines of text.
  * Without gnuplot .pdf and .svg are left out with a warning to stderr.
  *
  * errors   ERR_CONFIG: a figure or table names what the store does not have; ERR_IO
  * same     bytes for the same store and spec
  * Local; never from a rank that has called MPI_Init: gnuplot is a child process. */
 enum err_code report_write(const struct results *r, const struct report_spec *spec,
-                           const char *dir, struct err *e);
+                           const char *dir, struct text *summary, struct err *e);
 
 #endif

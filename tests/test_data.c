@@ -165,7 +165,7 @@ START_TEST(test_idx_missing_is_explained)
     c = config_of("fashion_mnist");
     setenv("SHOAL_DATA_DIR", "/nowhere", 1);
     ck_assert_int_eq(data_shape(&c, &shape, &e), ERR_CONFIG);
-    ck_assert_ptr_nonnull(strstr(e.text, "data.path: "));
+    ck_assert_ptr_nonnull(strstr(e.text, "data.name: "));
     ck_assert_ptr_nonnull(strstr(e.text, "'/nowhere/fashion-mnist'"));
     ck_assert_ptr_nonnull(strstr(e.text, "apt install dataset-fashion-mnist"));
     unsetenv("SHOAL_DATA_DIR");

@@ -351,7 +351,7 @@ START_TEST(test_report_into_a_file_is_refused)
 {
     struct results *r = small();
     struct report_spec spec = {0};
-    ck_assert_int_eq(report_write(r, &spec, "/dev/null/report", &e), ERR_IO);
+    ck_assert_int_eq(report_write(r, &spec, "/dev/null/report", NULL, &e), ERR_IO);
     ck_assert_ptr_nonnull(strstr(e.text, "/dev/null/report"));
     results_destroy(r);
 }
@@ -362,7 +362,11 @@ START_TEST(test_report_has_a_default_set)
     char dir[256];
     struct results *r = small();
     struct report_spec spec = {.question = "Is <b> & more?"};
-    ck_assert_int_eq(report_write(r, &spec, in_folder("a/b", dir), &e), ERR_OK);
+    struct text summary = {0};
+    ck_assert_int_eq(report_write(r, &spec, in_folder("a/b", dir), &summary, &e), ERR_OK);
+    ck_assert_int_eq(strncmp(summary.at, "Is <b> & more?\n", 15), 0);
+    ck_assert_ptr_nonnull(strstr(summary.at, "\n  best means over seeds\n    train_loss "));
+    text_clear(&summary);
     ck_assert(exists(dir, "fig1.csv") && exists(dir, "fig1.gp") && exists(dir, "fig1.tex"));
     ck_assert(exists(dir, "fig4.csv") && !exists(dir, "fig5.csv")); /* cka, 2 metrics, matrix */
     struct text page = file(dir, "index.html");
@@ -385,9 +389,9 @@ START_TEST(test_report_is_the_same_when_made_twice)
     struct results *r = small();
     struct report_spec spec = {.n_tables = 1,
                                .table = {{.rows = "model.width", .value = "cka"}}};
-    ck_assert_int_eq(report_write(r, &spec, in_folder("first", first), &e), ERR_OK);
+    ck_assert_int_eq(report_write(r, &spec, in_folder("first", first), NULL, &e), ERR_OK);
     sleep(1); /* so that a date in a file would differ */
-    ck_assert_int_eq(report_write(r, &spec, in_folder("second", second), &e), ERR_OK);
+    ck_assert_int_eq(report_write(r, &spec, in_folder("second", second), NULL, &e), ERR_OK);
     snprintf(command, sizeof command, "diff -r %s %s", first, second);
     ck_assert_int_eq(system(command), 0);
     ck_assert(exists(first, "table1.tex") && exists(first, "table1.csv"));
@@ -401,7 +405,7 @@ START_TEST(test_script_draws_by_itself)
     if (system("gnuplot --version >/dev/null 2>&1") != 0) return;
     struct results *r = small();
     struct report_spec spec = {0};
-    ck_assert_int_eq(report_write(r, &spec, in_folder("alone", dir), &e), ERR_OK);
+    ck_assert_int_eq(report_write(r, &spec, in_folder("alone", dir), NULL, &e), ERR_OK);
     ck_assert(exists(dir, "fig1.pdf") && exists(dir, "fig1.svg"));
     snprintf(command, sizeof command,
              "cd %s && rm *.pdf *.svg && for f in *.gp; do gnuplot $f || exit 1; done", dir);
@@ -417,7 +421,7 @@ START_TEST(test_without_gnuplot_data_and_scripts_remain)
     struct results *r = small();
     struct report_spec spec = {0};
     setenv("PATH", "/nonexistent", 1); /* tests run in processes of their own */
-    ck_assert_int_eq(report_write(r, &spec, in_folder("bare", dir), &e), ERR_OK);
+    ck_assert_int_eq(report_write(r, &spec, in_folder("bare", dir), NULL, &e), ERR_OK);
     ck_assert(exists(dir, "fig1.csv") && exists(dir, "fig1.gp") && exists(dir, "fig1.tex"));
     ck_assert(!exists(dir, "fig1.pdf") && !exists(dir, "fig1.svg"));
     ck_assert(exists(dir, "index.html"));

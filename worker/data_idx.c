@@ -94,9 +94,10 @@ static enum err_code file_find(const struct source *s, const char *folder, const
     }
     if (s->package)
         return ERR(e, ERR_CONFIG,
-                   "data.path: no file %s or %s.gz in '%s'; install it (apt install %s) or "
-                   "name the folder that has it in data.path",
-                   name, name, folder, s->package);
+                   "data.name: no file %s or %s.gz in '%s'; install it (apt install %s), set "
+                   "SHOAL_DATA_DIR to the folder that holds %s/, or use data.name: idx with a "
+                   "data.path",
+                   name, name, folder, s->package, s->subfolder);
     return ERR(e, ERR_CONFIG, "data.path: no file %s or %s.gz in '%s'", name, name, folder);
 }
 

@@ -1,8 +1,8 @@
 /* op_dense.c - the dense layer: y[B, out] = x[B, in] W^T + b, W[out, in] as in PyTorch. */
 #include <string.h>
 
-#include "worker/blas.h"
 #include "base/kernel.h"
+#include "worker/blas.h"
 #include "worker/op.h"
 
 enum err_code op_dense_shape(struct graph *g, const struct node *in, struct node *n,
