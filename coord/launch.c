@@ -25,7 +25,7 @@ static const char *const environment[][2] = {
     {"OMPI_MCA_hwloc_base_binding_policy", "none"},
     {"OMPI_MCA_mpi_yield_when_idle", "1"},
     {"OMPI_MCA_sharedfp", "^sm"},
-    {"OMPI_MCA_orte_abort_print_stack", "0"},
+    {"OMPI_MCA_orte_execute_quiet", "1"}, /* no banner about an exit status that we return */
     {"OPENBLAS_NUM_THREADS", "1"},
     {"SHOAL_FRONTED", "1"},
 };
@@ -133,7 +133,10 @@ int launch(const struct options *o, const struct launch_words *w, const char *st
             "\nshoal: stopped; what was finished is in the store, the same line continues\n");
         return 128 + interrupted;
     }
-    if (WIFSIGNALED(status)) return 128 + WTERMSIG(status);
-    if (WEXITSTATUS(status) == 0 && store && recorded >= 0) return recorded;
-    return WEXITSTATUS(status);
+    int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    if (code == 0 && store && recorded >= 0) return recorded;
+    if (code > 128)
+        fprintf(stderr, "shoal: a rank was ended by signal %d (%s); the same line continues\n",
+                code - 128, strsignal(code - 128));
+    return code;
 }

@@ -83,14 +83,20 @@ static void read_measures(struct sweep_reader *r, const struct yaml_node *list)
 {
     struct analysis_spec *out = &r->sweep->analysis;
     static const char where[] = "analysis.alignment.measures";
+    int64_t probes = r->sweep->record.n_layers ? r->sweep->record.probe_n : 0;
     out->n_measures = sweep_names(r, list, where, out->measure, SWEEP_MAX_MEASURES);
     for (int i = 0; list && i < list->count; i++) {
         const struct yaml_node *at = list->child[i];
         const struct alignment_measure *measure;
         struct alignment_options options = {0};
         struct err e;
-        if (at->kind == YAML_SCALAR && alignment_parse(at->text, &measure, &options, &e))
+        if (at->kind != YAML_SCALAR) continue;
+        if (alignment_parse(at->text, &measure, &options, &e))
             yaml_problem(r->file, at->mark, NULL, "%s: %s", where, e.text);
+        else if (measure->wants_k && probes > 0 && options.k >= probes)
+            yaml_problem(r->file, at->mark, "fewer neighbours, or a larger probe.n",
+                         "%s: %s of %lld probes: k must be 1 to %lld", where, at->text,
+                         (long long)probes, (long long)probes - 1);
     }
     if (list && list->count && r->sweep->record.n_layers == 0)
         yaml_problem(r->file, list->mark,
