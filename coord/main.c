@@ -5,6 +5,8 @@
 
 #include "coord/cli.h"
 
+void openblas_set_num_threads(int n);
+
 static const struct verb rows[] = {
     {{"init", "write a commented sweep file that runs in under a minute", NULL},
      "[FILE] [--template NAME]",
@@ -74,6 +76,10 @@ const struct table verbs = TABLE("verb", rows);
 
 int main(int argc, char **argv)
 {
+    /* One thread of BLAS a rank: its neighbours have the other cores, and bits depend on the
+     * number. OpenBLAS has read its environment by now: setting a variable would be too late.
+     */
+    openblas_set_num_threads(1);
     const char *name = argc > 1 ? argv[1] : "--help";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
         cli_help(false);

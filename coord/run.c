@@ -56,7 +56,6 @@ static void abort_all(void)
 static enum err_code job_start(struct job *job, struct err *e)
 {
     setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0); /* waiting ranks must not take a core */
-    setenv("OPENBLAS_NUM_THREADS", "1", 0);
     MPI_Init(NULL, NULL);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
     err_abort = abort_all;
