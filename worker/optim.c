@@ -47,8 +47,8 @@ static inline void adam_update(const struct optim_rates *rates, real keep, real 
                                int64_t n, real *restrict w, const real *restrict g,
                                real *restrict m, real *restrict v)
 {
-    const real beta1 = rates->beta1, rest1 = 1 - beta1, beta2 = rates->beta2;
-    const real rest2 = 1 - beta2, step = rates->lr / rates->debias1;
+    const real beta1 = rates->beta1, rest1 = rates->rest1, beta2 = rates->beta2;
+    const real rest2 = rates->rest2, step = rates->lr / rates->debias1;
     const real debias2 = rates->debias2, epsilon = rates->epsilon;
     for (int64_t i = 0; i < n; i++) {
         real d = g[i] + decay * w[i];
@@ -118,6 +118,8 @@ static struct optim_rates rates_at(const struct optim *o, double lr, double lr_s
         .beta1 = (real)c->optim.beta1,
         .beta2 = (real)c->optim.beta2,
         .epsilon = (real)c->optim.epsilon,
+        .rest1 = (real)(1 - c->optim.beta1),
+        .rest2 = (real)(1 - c->optim.beta2),
         .debias1 = (real)(1 - pow(c->optim.beta1, t)),
         .debias2 = (real)sqrt(1 - pow(c->optim.beta2, t)),
         .nesterov = c->optim.nesterov,

@@ -13,6 +13,7 @@
 /* The numbers of one step for one group of parameters. */
 struct optim_rates {
     real lr, weight_decay, momentum, beta1, beta2, epsilon;
+    real rest1, rest2;     /* 1 - beta1, 1 - beta2, each rounded once */
     real debias1, debias2; /* 1 - beta1^t, sqrt(1 - beta2^t) in step t = 1, 2, ... */
     bool nesterov;
 };
