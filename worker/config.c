@@ -209,6 +209,7 @@ const struct field config_rows[] = {
      FIELD_FLOAT,
      AT(optim.epsilon),
      .fallback = "1e-8",
+     .min = 1e-30, /* 0: no update where a gradient is 0, but 0 / 0 */
      .max = 1,
      .only_key = "optim.name",
      .only_names = "adam adamw",
