@@ -419,11 +419,15 @@ static void say_seeds(const struct line *l, struct text *t)
         text_add(t, " n = %lld seed%s at each point.", (long long)most, most > 1 ? "s" : "");
     else
         text_add(t, " n = %lld to %lld seeds a point.", (long long)least, (long long)most);
-    if (most > (l->s.of_pairs ? 2 : 1))
+    if (most > (l->s.of_pairs ? 2 : 1)) {
         text_add(t, " %s: %g %% percentile bootstrap intervals over seeds, %d resamples.",
                  l->s.names ? "Bars" : "Bands", l->spec->ci, STATISTICS_RESAMPLES);
-    else if (most > 0)
+        if (least < STATISTICS_FEW)
+            text_add(t, " Of so few seeds they are too short: about three in four of 95 %%"
+                        " intervals of three seeds hold the mean.");
+    } else if (most > 0) {
         text_add(t, " Too few seeds for an interval.");
+    }
     if (l->n_values && most > 1)
         text_add(t, " Small points: the single %s.",
                  l->s.of_pairs ? "pairs of seeds" : "seeds");

@@ -204,6 +204,8 @@ static void write_words(const struct grid *g)
     if (g->show->sd) text_add(&t->caption, ", standard deviation over seeds");
     text_add(&t->caption, "; %lld seed%s.", (long long)g->s.n_seeds,
              g->s.n_seeds == 1 ? "" : "s");
+    if ((g->show->interval || g->spec->bold) && g->s.n_seeds < STATISTICS_FEW)
+        text_add(&t->caption, " Intervals of so few seeds are too short.");
     if (g->spec->bold)
         text_add(&t->caption,
                  " Bold: best of its column, its 95 %% interval apart from all others.");

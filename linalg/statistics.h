@@ -6,7 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { STATISTICS_RESAMPLES = 2000 };
+enum {
+    STATISTICS_RESAMPLES = 2000,
+    STATISTICS_FEW = 10, /* seeds below which captions say that intervals are too short */
+};
 
 /* A mean of n seeds. low and high are NaN without an interval (n < 2), mean without a value. */
 struct statistics_interval {
@@ -28,10 +31,10 @@ double statistics_quantile(int64_t n, const double *sorted, double p);
  *
  * level    percent, 95
  * key      names the stream of the resampling
- * cost     STATISTICS_RESAMPLES * n
- * same     bits for the same values and key
- * source   Efron and Tibshirani, An introduction to the bootstrap, 1993, chapter 13
- * Local. */
+ * note     too short for few values, as it takes their spread for that of all: of 95 %
+ * intervals of n = 2, 3, 5, 10, 20 normal values 49, 74, 84, 90, 93 in 100 hold the mean cost
+ * STATISTICS_RESAMPLES * n same     bits for the same values and key source   Efron and
+ * Tibshirani, An introduction to the bootstrap, 1993, chapter 13 Local. */
 struct statistics_interval statistics_bootstrap(int64_t n, const double *x, double level,
                                                 uint64_t key);
 

@@ -241,6 +241,7 @@ START_TEST(test_line_figure_tells_what_it_shows)
                      0);
     ck_assert_ptr_nonnull(strstr(f.caption.at, "n = 2 to 3 seeds"));
     ck_assert_ptr_nonnull(strstr(f.caption.at, "95 % percentile bootstrap"));
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "Of so few seeds they are too short"));
     ck_assert_ptr_nonnull(strstr(f.caption.at, "1 trial diverged"));
     ck_assert_ptr_nonnull(strstr(f.caption.at, "relu, 64: 1"));
     ck_assert_ptr_nonnull(strstr(f.answer.at, "relu: 0.51 [0.5, 0.52] at width 16, 0.71"));
