@@ -388,6 +388,18 @@ static void compare(struct reader *x, struct wanted *w, int n, bool force)
     }
 }
 
+/* Inputs are the same in every network and would win every search for the best layers with a
+ * score of 1 that says nothing of the networks. Where there are other layers, they are no pair.
+ */
+static void part_inputs(const struct align_file *f, double *pair)
+{
+    int64_t L = f->n_layers, R = f->n_models * L;
+    for (int64_t l = 0; L > 1 && l < L; l++)
+        if (strcmp(f->layer[l], "input") == 0)
+            for (int64_t a = l; a < R; a += L)
+                for (int64_t b = l; b < R; b += L) pair[a * R + b] = NAN;
+}
+
 /* Collective. Rank 0 keeps the scores of the best layers. */
 static enum err_code run_measure(struct reader *x, const struct wanted *w, struct err *e)
 {
@@ -407,6 +419,7 @@ static enum err_code run_measure(struct reader *x, const struct wanted *w, struc
     if (rc == ERR_OK && rank == 0) {
         s->options = w->options;
         snprintf(s->source, sizeof s->source, "%s", w->measure->row.source);
+        part_inputs(&x->models, pair);
         alignment_best_layers(&x->set, pair, s->score, s->layer_a, s->layer_b);
     }
     free(pair);
