@@ -4,7 +4,6 @@
 #ifndef SHOAL_TESTS_STORE_FAKE_H
 #define SHOAL_TESTS_STORE_FAKE_H
 
-#include <check.h>
 #include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include <xxhash.h>
 
 #include "coord/store.h"
+#include "tests/check_main.h"
 
 static const struct row fake_activation_rows[] = {{"relu"}, {"leaky_relu"}, {"gelu"}};
 static const struct table fake_activations = TABLE("activation", fake_activation_rows);

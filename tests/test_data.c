@@ -1,7 +1,6 @@
 /* test_data.c - streams: shapes, bits that do not depend on the request, hostile IDX files. */
 #include "worker/data.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <zlib.h>
 
 #include "base/rng.h"
+#include "tests/check_main.h"
 
 static struct err e;
 
@@ -584,9 +584,7 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("data");
-    TCase *idx = tcase_create("idx"), *all = tcase_create("streams");
-    tcase_set_timeout(idx, 60);
-    tcase_set_timeout(all, 60);
+    TCase *idx = check_case(s, "idx"), *all = check_case(s, "streams");
     tcase_add_checked_fixture(idx, folder_setup, folder_teardown);
     tcase_add_test(idx, test_idx_missing_is_explained);
     tcase_add_test(idx, test_idx_refuses_wrong_headers);
@@ -603,11 +601,5 @@ int main(void)
     tcase_add_test(all, test_gaussian_is_not_linear);
     tcase_add_test(all, test_gaussian_worlds_differ_by_root_and_split);
     tcase_add_test(all, test_tables_have_help);
-    suite_add_tcase(s, idx);
-    suite_add_tcase(s, all);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return check_run(s);
 }

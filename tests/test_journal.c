@@ -1,5 +1,4 @@
 /* test_journal.c - what was synced is replayed, whatever the end of the file looks like. */
-#include <check.h>
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "coord/journal.h"
+#include "tests/check_main.h"
 
 static char store[64];
 static struct err e;
@@ -265,9 +265,9 @@ END_TEST
 
 int main(void)
 {
-    TCase *c = tcase_create("journal");
+    Suite *s = suite_create("journal");
+    TCase *c = check_case(s, "journal");
     tcase_add_checked_fixture(c, setup, teardown);
-    tcase_set_timeout(c, 60);
     tcase_add_test(c, test_open_in_missing_folder_fails);
     tcase_add_test(c, test_missing_journal_has_no_events);
     tcase_add_test(c, test_event_without_name_is_refused);
@@ -280,11 +280,5 @@ int main(void)
     tcase_add_test(c, test_what_json_cannot_say_is_left_out);
     tcase_add_test(c, test_beat_makes_the_journal_young);
     tcase_add_test(c, test_many_events_are_fast);
-    Suite *s = suite_create("journal");
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return check_run(s);
 }

@@ -1,5 +1,4 @@
 /* test_plan.c - which trials a sweep is, what they are called, in which order they run. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include "base/text.h"
 #include "coord/plan.h"
 #include "coord/plan_cost.h"
+#include "tests/check_main.h"
 
 static const char head[] =
     "name: t\n"
@@ -403,9 +403,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("plan");
-    TCase *all = tcase_create("all"), *large = tcase_create("large");
-    tcase_set_timeout(large, 100);
+    Suite *s = suite_create("plan");
+    TCase *all = check_case(s, "all"), *large = check_case(s, "large");
     tcase_add_loop_test(all, test_configurations_are_counted, 0,
                         sizeof counts / sizeof *counts);
     tcase_add_test(all, test_trials_are_configurations_and_seeds);
@@ -420,11 +419,5 @@ int main(void)
     tcase_add_test(all, test_cost_adds_up);
     tcase_add_test(large, test_a_million_trials);
     tcase_add_test(large, test_too_many_is_refused);
-    suite_add_tcase(suite, all);
-    suite_add_tcase(suite, large);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return check_run(s);
 }

@@ -1,5 +1,4 @@
 /* test_state.c - every event moves a trial as it should, from any prefix of a journal. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 #include <unistd.h>
 
 #include "coord/state.h"
+#include "tests/check_main.h"
 
 static struct err e;
 
@@ -247,8 +247,8 @@ END_TEST
 
 int main(void)
 {
-    TCase *c = tcase_create("state");
-    tcase_set_timeout(c, 60);
+    Suite *s = suite_create("state");
+    TCase *c = check_case(s, "state");
     tcase_add_test(c, test_names_follow_the_enum);
     tcase_add_test(c, test_unknown_events_and_no_trial_change_nothing);
     tcase_add_test(c, test_each_event_leads_to_its_state);
@@ -259,11 +259,5 @@ int main(void)
     tcase_add_test(c, test_progress_is_weighted_by_cost);
     tcase_add_test(c, test_journal_cut_at_every_byte_gives_a_state);
     tcase_add_test(c, test_many_trials_are_found);
-    Suite *s = suite_create("state");
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return check_run(s);
 }

@@ -2,7 +2,7 @@
 #include <mpi.h>
 #include <time.h>
 
-#include "store_fake.h"
+#include "tests/store_fake.h"
 
 static const char *const provenance[] = {"git",      "0123abc",      "sweep", "name: fake\n",
                                          "resolved", "name: fake\n", NULL};
@@ -430,9 +430,9 @@ END_TEST
 
 int main(void)
 {
-    TCase *c = tcase_create("store");
+    Suite *s = suite_create("store");
+    TCase *c = check_case(s, "store");
     tcase_add_checked_fixture(c, setup, teardown);
-    tcase_set_timeout(c, 60);
     tcase_add_test(c, test_file_that_is_no_store_is_refused);
     tcase_add_test(c, test_folder_that_is_not_there_is_an_error);
     tcase_add_loop_test(c, test_store_of_another_sweep_is_refused, 0,
@@ -451,11 +451,5 @@ int main(void)
     tcase_add_test(c, test_store_without_representations_works);
     tcase_add_test(c, test_others_can_read_it);
     tcase_add_test(c, test_a_tiny_row_is_written_fast);
-    Suite *s = suite_create("store");
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return check_run(s);
 }
