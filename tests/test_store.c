@@ -1,6 +1,5 @@
 /* test_store.c - a store is made, refused, filled and extended without losing a bit. */
 #include <mpi.h>
-#include <time.h>
 
 #include "tests/store_fake.h"
 
@@ -384,7 +383,7 @@ START_TEST(test_store_without_representations_works)
 }
 END_TEST
 
-/* ---- other readers, cost ---- */
+/* ---- other readers ---- */
 
 START_TEST(test_others_can_read_it)
 {
@@ -402,29 +401,6 @@ START_TEST(test_others_can_read_it)
     int status = system(command);
     if (WEXITSTATUS(status) == 77) return; /* no h5py here */
     ck_assert_int_eq(status, 0);
-}
-END_TEST
-
-START_TEST(test_a_tiny_row_is_written_fast)
-{
-    int64_t row[64];
-    struct timespec a, b;
-    sweep.record.n_layers = sweep.record.n_slots = 0;
-    sweep.record.n_metrics = 1;
-    fake.records = 2;
-    const struct plan *p = fake_plan();
-    prepared(p, row);
-    start_mpi();
-    struct store *s;
-    ck_assert_int_eq(store_open(path, &sweep.record, &s, &e), ERR_OK);
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
-    for (int i = 0; i < 2000; i++) fake_write(s, p, i % 12, row[i % 12]);
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
-    store_close(s, &e);
-    double ms =
-        (1e3 * (double)(b.tv_sec - a.tv_sec) + 1e-6 * (double)(b.tv_nsec - a.tv_nsec)) / 2000;
-    if (getenv("SHOAL_TEST_TIMES")) printf("%.3f ms a row\n", ms);
-    ck_assert_msg(ms < 3, "%g ms", ms); /* about 0.1 measured; sanitizers take more */
 }
 END_TEST
 
@@ -450,6 +426,5 @@ int main(void)
     tcase_add_test(c, test_leftover_of_a_killed_extension_is_removed);
     tcase_add_test(c, test_store_without_representations_works);
     tcase_add_test(c, test_others_can_read_it);
-    tcase_add_test(c, test_a_tiny_row_is_written_fast);
     return check_run(s);
 }
