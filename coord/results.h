@@ -13,8 +13,7 @@
 struct results_axis {
     char name[64];
     bool is_text;
-    double
-        *number; /* [n_trials]; for names the place among the distinct names, in order seen */
+    double *number; /* [n_trials]; of names the place among the distinct ones, in order seen */
     const char **text; /* [n_trials] as a sweep file would have it */
 };
 
@@ -54,7 +53,8 @@ struct results {
     struct results_inner *inner;
 };
 
-/* errors   ERR_IO names the store; ERR_FORMAT says what it lacks. Local. */
+/* Reads a store, and what its STORE.d has of journal and alignment. Local.
+ * errors   ERR_IO names the store; ERR_FORMAT says what it lacks */
 enum err_code results_read(const char *store_path, struct results **out, struct err *e);
 void results_destroy(struct results *r);
 
