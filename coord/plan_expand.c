@@ -105,7 +105,7 @@ static enum err_code levels_setup(struct plan *p, struct err *e)
 /* Does the condition hold of the configuration as it is? */
 bool plan_holds(const struct sweep *s, const struct expr *condition, const struct config *c)
 {
-    struct sweep_values values = {&s->experiment->fields, c};
+    struct sweep_values values = {s->experiment->fields, c};
     return expr_true(condition, sweep_lookup, &values);
 }
 

@@ -56,7 +56,7 @@ static enum err_code link_up(struct plan *p, struct plan_identity *id, struct er
 {
     const struct field *f = id->field;
     if (!f->only_key) return ERR_OK;
-    const struct table *fields = &p->sweep->experiment->fields;
+    const struct table *fields = p->sweep->experiment->fields;
     const struct field *on = field_find(fields, f->only_key, NULL);
     int place = on ? plan_identity_of(p->inner, on) : -1;
     INVARIANT(place >= 0 && on->type == FIELD_NAME);
@@ -78,7 +78,7 @@ static enum err_code link_up(struct plan *p, struct plan_identity *id, struct er
 enum err_code plan_identity_setup(struct plan *p, struct err *e)
 {
     struct plan_store *inner = p->inner;
-    const struct table *fields = &p->sweep->experiment->fields;
+    const struct table *fields = p->sweep->experiment->fields;
     inner->identity =
         arena_array(&inner->arena, (size_t)fields->count, sizeof *inner->identity);
     if (!inner->identity) return no_memory(e);

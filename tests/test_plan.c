@@ -181,7 +181,7 @@ static int compare_lines(const void *a, const void *b)
 /* The id of a configuration, the slow and plain way: from its settings as unfolded. */
 static uint64_t id_of(const struct plan *p, int64_t c)
 {
-    const struct table *fields = &p->sweep->experiment->fields;
+    const struct table *fields = p->sweep->experiment->fields;
     char *line[64];
     int n = 0;
     struct config config;

@@ -281,7 +281,7 @@ START_TEST(test_defaults)
     ck_assert_int_eq(s->seeds, 1);
     ck_assert_int_eq(s->record.grid, GRID_LOG);
     ck_assert_int_eq(s->record.grid_count, 10);
-    ck_assert_int_eq(s->record.n_metrics, s->experiment->metrics.count);
+    ck_assert_int_eq(s->record.n_metrics, s->experiment->metrics->count);
     ck_assert_int_eq(s->record.n_layers, 0);
     ck_assert_int_eq(s->record.train_subset, 2048);
     ck_assert(s->run.max_failed == HUGE_VAL);
@@ -368,7 +368,7 @@ START_TEST(test_schema_knows_every_setting)
     json_t *root = json_loads(text, 0, NULL);
     ck_assert_ptr_nonnull(root);
     const struct experiment *x = (const struct experiment *)table_row(&experiments, 0);
-    const struct table *tables[] = {&sweep_settings, &x->fields};
+    const struct table *tables[] = {&sweep_settings, x->fields};
     for (int t = 0; t < 2; t++)
         for (int i = 0; i < tables[t]->count; i++) {
             const char *key = table_row(tables[t], i)->name;

@@ -39,8 +39,9 @@ static struct record everything(void)
                        .probe_n = 20,
                        .diverged_above = HUGE_VAL,
                        .train_subset = 40};
-    for (r.n_metrics = 0; r.n_metrics < METRIC_COUNT; r.n_metrics++)
-        snprintf(r.metric[r.n_metrics], TASK_NAME, "%s", metric_rows[r.n_metrics].row.name);
+    for (r.n_metrics = 0; r.n_metrics < metrics.count; r.n_metrics++)
+        snprintf(r.metric[r.n_metrics], TASK_NAME, "%s",
+                 table_row(&metrics, r.n_metrics)->name);
     return r;
 }
 
