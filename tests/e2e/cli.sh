@@ -62,7 +62,7 @@ for kind in pdf svg gp csv tex; do [ -s "r1/fig1.$kind" ] || fail "no fig1.$kind
 [ -s r1/index.html ] || fail "no index.html"
 
 ok "resume" timeout 120 "$SHOAL" resume t.h5 --np 2 --progress none
-status_is 2 "bad file under mpirun" ranks 2 run "$SWEEPS/broken_unknown_key.yaml" -o bad.h5
+status_is 2 "bad file under mpirun" ranks 2 run "$SWEEPS/unknown_key.yaml" -o bad.h5
 [ ! -e bad.h5 ] || fail "a broken file made a store"
 status_is 3 "srun without --mpi" env OMPI_COMM_WORLD_SIZE= SLURM_STEP_ID=0 SLURM_STEP_NUM_TASKS=4 \
     timeout 60 "$SHOAL" run "$SWEEPS/tiny.yaml" -o w.h5
