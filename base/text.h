@@ -45,8 +45,4 @@ void text_add(struct text *t, const char *format, ...) __attribute__((format(pri
 void text_add_bytes(struct text *t, const char *bytes, size_t length);
 void text_clear(struct text *t);
 
-/* Appends a whole file ("-" is stdin). Local.
- * errors   ERR_IO names the file and the reason */
-enum err_code text_read(const char *path, struct text *t, struct err *e);
-
 #endif

@@ -53,8 +53,8 @@ struct yaml_file {
 enum err_code yaml_parse(const char *name, const char *text, struct yaml_file **out,
                          struct err *e);
 
-/* Reads a file ("-" is stdin), then yaml_parse.
- * errors   ERR_IO names the file and the reason */
+/* The same of a file ("-" is stdin).
+ * errors   ERR_IO names the file and the reason, which may be that it is too large; ERR_NOMEM */
 enum err_code yaml_read(const char *path, struct yaml_file **out, struct err *e);
 void yaml_destroy(struct yaml_file *file);
 
