@@ -152,6 +152,17 @@ void text_add(struct text *t, const char *format, ...)
     t->length += (size_t)length;
 }
 
+void text_add_csv(struct text *t, const char *cell)
+{
+    if (!strpbrk(cell, ",\"\r\n")) {
+        text_add_bytes(t, cell, strlen(cell));
+        return;
+    }
+    text_add_bytes(t, "\"", 1);
+    for (; *cell; cell++) text_add_bytes(t, *cell == '"' ? "\"\"" : cell, *cell == '"' ? 2 : 1);
+    text_add_bytes(t, "\"", 1);
+}
+
 void text_clear(struct text *t)
 {
     free(t->at);

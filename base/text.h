@@ -3,7 +3,6 @@
 #define SHOAL_BASE_TEXT_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/err.h"
 
@@ -43,6 +42,7 @@ struct text {
 };
 void text_add(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_add_bytes(struct text *t, const char *bytes, size_t length);
+void text_add_csv(struct text *t, const char *cell); /* quoted where RFC 4180 wants it */
 void text_clear(struct text *t);
 
 #endif

@@ -193,9 +193,6 @@ START_TEST(test_markup_is_escaped)
     figure_add_quoted(&t, "it's");
     ck_assert_str_eq(t.at, "it''s");
     text_clear(&t);
-    figure_add_csv(&t, "a,\"b\"");
-    ck_assert_str_eq(t.at, "\"a,\"\"b\"\"\"");
-    text_clear(&t);
 }
 END_TEST
 

@@ -148,6 +148,22 @@ START_TEST(test_text_grows)
 }
 END_TEST
 
+START_TEST(test_csv_is_quoted_where_it_must)
+{
+    static const struct {
+        const char *cell, *written;
+    } known[] = {{"", ""},           {"0.5", "0.5"},         {"two words", "two words"},
+                 {"a,b", "\"a,b\""}, {"a\"b", "\"a\"\"b\""}, {"a\nb", "\"a\nb\""},
+                 {"a\r", "\"a\r\""}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        struct text t = {0};
+        text_add_csv(&t, known[i].cell);
+        ck_assert_str_eq(t.at, known[i].written);
+        text_clear(&t);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("text");
@@ -158,5 +174,6 @@ int main(void)
     tcase_add_test(t, test_numbers_for_people);
     tcase_add_test(t, test_durations_carry);
     tcase_add_test(t, test_text_grows);
+    tcase_add_test(t, test_csv_is_quoted_where_it_must);
     return check_run(s);
 }
