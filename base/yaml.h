@@ -4,7 +4,6 @@
 #define SHOAL_BASE_YAML_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "base/arena.h"

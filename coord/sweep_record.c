@@ -2,7 +2,6 @@
  * trial early.
  *
  * A record grid is a row of sweep_grids in the order of enum record_grid. */
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -1,6 +1,5 @@
 /* test_expr.c - conditions: what is refused, where and why; what is true. */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

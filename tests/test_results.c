@@ -1,13 +1,9 @@
 /* test_results.c - a store made by h5py (golden/results/gen_store.py) is read back. */
-#include <fcntl.h>
 #include <hdf5.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "coord/filter.h"

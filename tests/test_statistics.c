@@ -1,6 +1,5 @@
 /* test_statistics.c - means, quantiles and bootstrap intervals over seeds. */
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/rng.h"
 #include "linalg/statistics.h"
