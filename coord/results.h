@@ -68,8 +68,7 @@ int64_t results_last_record(const struct results *r, int64_t trial);
 /* Value of a metric at the trial's last record, NaN if the trial has none. */
 double results_last(const struct results *r, const struct results_metric *m, int64_t trial);
 
-/* Shortest text that reads back as the same number, whole numbers written in full: 200, not
- * 2e+02. Returns buffer. */
+/* text_double without the sign of -0. Returns buffer. */
 const char *results_number(double value, char buffer[32]);
 
 #endif
