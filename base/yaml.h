@@ -31,7 +31,7 @@ struct yaml_node {
 struct yaml_problem {
     struct yaml_mark mark;
     const char *text, *hint;     /* hint: what to do about it, or NULL */
-    int number;                  /* the how manieth that was found, from 0 */
+    int number;                  /* order in which it was found, from 0 */
     struct yaml_problem *before; /* the one found before it */
 };
 
