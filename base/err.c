@@ -1,4 +1,4 @@
-/* err.c - error codes and texts. The list of codes is ERR_CODES in err.h. */
+/* err.c - fills errors. The list of codes is ERR_CODES in err.h. */
 #include "base/err.h"
 
 #include <stdarg.h>
@@ -32,21 +32,10 @@ _Noreturn void err_invariant(const char *cond, const char *file, int line)
     abort();
 }
 
-const char *err_name(enum err_code code)
-{
-    switch (code) {
-#define X(code, text, status)                                                                  \
-    case code: return text;
-        ERR_CODES(X)
-#undef X
-    }
-    return "unknown error";
-}
-
 int err_status(enum err_code code)
 {
     switch (code) {
-#define X(code, text, status)                                                                  \
+#define X(code, status)                                                                        \
     case code: return status;
         ERR_CODES(X)
 #undef X

@@ -2,21 +2,21 @@
 #ifndef SHOAL_BASE_ERR_H
 #define SHOAL_BASE_ERR_H
 
-/* Every code with its text and the process exit status it leads to when it reaches main. */
+/* Every code, with the process exit status it leads to when it reaches main. */
 #define ERR_CODES(X)                                                                           \
-    X(ERR_OK, "no error", 0)                                                                   \
-    X(ERR_USAGE, "wrong command line", 2)                                                      \
-    X(ERR_CONFIG, "wrong configuration", 2)                                                    \
-    X(ERR_SHAPE, "sizes do not match", 2)                                                      \
-    X(ERR_FORMAT, "malformed file", 2)                                                         \
-    X(ERR_ENV, "environment", 3)                                                               \
-    X(ERR_IO, "input or output", 3)                                                            \
-    X(ERR_NOMEM, "out of memory", 3)                                                           \
-    X(ERR_BUSY, "in use", 4)                                                                   \
-    X(ERR_STOPPED, "stopped early, resumable", 75)
+    X(ERR_OK, 0)                                                                               \
+    X(ERR_USAGE, 2)    /* wrong command line */                                                \
+    X(ERR_CONFIG, 2)   /* wrong configuration */                                               \
+    X(ERR_SHAPE, 2)    /* sizes do not match */                                                \
+    X(ERR_FORMAT, 2)   /* malformed file */                                                    \
+    X(ERR_ENV, 3)      /* environment: MPI, number of ranks */                                 \
+    X(ERR_IO, 3)       /* input or output */                                                   \
+    X(ERR_NOMEM, 3)    /* out of memory */                                                     \
+    X(ERR_BUSY, 4)     /* in use by a live run */                                              \
+    X(ERR_STOPPED, 75) /* stopped early, resumable */
 
 enum err_code {
-#define X(code, text, status) code,
+#define X(code, status) code,
     ERR_CODES(X)
 #undef X
 };
@@ -49,9 +49,6 @@ _Noreturn void err_invariant(const char *cond, const char *file, int line);
 
 /* What err_invariant does after printing; NULL means abort(). Set by the parallel start-up. */
 extern void (*err_abort)(void);
-
-/* "no error", "wrong configuration", ... */
-const char *err_name(enum err_code code);
 
 /* The process exit status for a code. */
 int err_status(enum err_code code);

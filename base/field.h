@@ -53,8 +53,8 @@ void field_defaults(const struct table *fields, void *values);
 bool field_read(const struct field *f, struct yaml_file *file, const struct yaml_node *node,
                 void *values);
 
-/* The same from bare text (--set, defaults). errors ERR_CONFIG names key, value and what is
- * wanted. */
+/* The same from bare text (--set, defaults). Local.
+ * errors   ERR_CONFIG names key, value and what is wanted */
 enum err_code field_set(const struct field *f, const char *text, void *values, struct err *e);
 
 /* Reads the map node as the section `section` ("model"): keys are the parts of row names behind

@@ -54,7 +54,8 @@ void rng_permutation(struct rng *r, int64_t n, int64_t *out);
 /* out[n] standard normals as a function of the stream alone, single precision: 24-bit uniforms,
  * Box-Muller with polynomial log, sine and cosine in plain float arithmetic, so that a
  * vectorised loop gives the bits of a scalar one. Starts at the stream's next whole block.
- * Local. cost     about 2 ns each */
+ * Local.
+ * cost     about 2 ns each */
 void rng_normals(struct rng *r, int64_t n, float *out);
 
 #endif

@@ -1,7 +1,6 @@
 /* text.c - see text.h. */
 #include "base/text.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -153,24 +152,19 @@ void text_add(struct text *t, const char *format, ...)
     t->length += (size_t)length;
 }
 
+void text_add_csv(struct text *t, const char *cell)
+{
+    if (!strpbrk(cell, ",\"\r\n")) {
+        text_add_bytes(t, cell, strlen(cell));
+        return;
+    }
+    text_add_bytes(t, "\"", 1);
+    for (; *cell; cell++) text_add_bytes(t, *cell == '"' ? "\"\"" : cell, *cell == '"' ? 2 : 1);
+    text_add_bytes(t, "\"", 1);
+}
+
 void text_clear(struct text *t)
 {
     free(t->at);
     *t = (struct text){0};
-}
-
-enum err_code text_read(const char *path, struct text *t, struct err *e)
-{
-    bool is_stdin = strcmp(path, "-") == 0;
-    FILE *file = is_stdin ? stdin : fopen(path, "rb");
-    if (!file) return ERR(e, ERR_IO, "cannot open %s: %s", path, strerror(errno));
-    char block[1 << 16];
-    size_t n;
-    text_add_bytes(t, "", 0);
-    errno = 0;
-    while ((n = fread(block, 1, sizeof block, file)) > 0) text_add_bytes(t, block, n);
-    enum err_code code = ERR_OK;
-    if (ferror(file)) code = ERR(e, ERR_IO, "cannot read %s: %s", path, strerror(errno));
-    if (!is_stdin) fclose(file);
-    return code;
 }

@@ -3,7 +3,6 @@
 #define SHOAL_BASE_TEXT_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/err.h"
 
@@ -43,9 +42,7 @@ struct text {
 };
 void text_add(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_add_bytes(struct text *t, const char *bytes, size_t length);
+void text_add_csv(struct text *t, const char *cell); /* quoted where RFC 4180 wants it */
 void text_clear(struct text *t);
-
-/* Appends a whole file ("-" is stdin).  errors  ERR_IO names the file and the reason. Local. */
-enum err_code text_read(const char *path, struct text *t, struct err *e);
 
 #endif

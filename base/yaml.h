@@ -4,7 +4,6 @@
 #define SHOAL_BASE_YAML_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -32,7 +31,7 @@ struct yaml_node {
 struct yaml_problem {
     struct yaml_mark mark;
     const char *text, *hint;     /* hint: what to do about it, or NULL */
-    int number;                  /* the how manieth that was found, from 0 */
+    int number;                  /* order in which it was found, from 0 */
     struct yaml_problem *before; /* the one found before it */
 };
 
@@ -53,8 +52,8 @@ struct yaml_file {
 enum err_code yaml_parse(const char *name, const char *text, struct yaml_file **out,
                          struct err *e);
 
-/* Reads a file ("-" is stdin), then yaml_parse.  errors  ERR_IO names the file and the reason.
- */
+/* The same of a file ("-" is stdin).
+ * errors   ERR_IO names the file and the reason, which may be that it is too large; ERR_NOMEM */
 enum err_code yaml_read(const char *path, struct yaml_file **out, struct err *e);
 void yaml_destroy(struct yaml_file *file);
 

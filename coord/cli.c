@@ -354,32 +354,39 @@ static int overrides(const struct options *o, const char **set, char (*made)[64]
     return n;
 }
 
+/* The sweep of a file with the flags applied. Takes file. */
+static enum err_code read_sweep(const struct options *o, struct yaml_file *file,
+                                struct sweep **out, struct err *e)
+{
+    char made[3][64];
+    const char **set = calloc((size_t)o->n_set + 3, sizeof *set);
+    if (!set) {
+        yaml_destroy(file);
+        return ERR(e, ERR_NOMEM, "no memory for the command line");
+    }
+    int n = overrides(o, set, made);
+    enum err_code code = sweep_read(file, set, n, out, e);
+    free(set);
+    return code;
+}
+
 enum err_code cli_sweep(const struct options *o, const char *name, const char *text,
                         struct sweep **out, struct err *e)
 {
     struct yaml_file *file = NULL;
-    char made[3][64];
     *out = NULL;
-    const char **set = calloc((size_t)o->n_set + 3, sizeof *set);
-    if (!set) return ERR(e, ERR_NOMEM, "no memory for the command line");
-    int n = overrides(o, set, made);
-    enum err_code code = yaml_parse(name, text, &file, e);
-    if (code == ERR_OK) code = sweep_read(file, set, n, out, e);
-    free(set);
-    return code;
+    TRY(yaml_parse(name, text, &file, e));
+    return read_sweep(o, file, out, e);
 }
 
 bool cli_plan(const struct options *o, struct sweep **sweep, struct plan **plan, int *status)
 {
     struct err e = {.rank = -1};
-    struct text source = {0};
-    const char *path = o->arg[0];
+    struct yaml_file *file = NULL;
     *sweep = NULL;
     *plan = NULL;
-    enum err_code code = text_read(path, &source, &e);
-    if (code == ERR_OK)
-        code = cli_sweep(o, strcmp(path, "-") == 0 ? "<stdin>" : path, source.at, sweep, &e);
-    text_clear(&source);
+    enum err_code code = yaml_read(o->arg[0], &file, &e);
+    if (code == ERR_OK) code = read_sweep(o, file, sweep, &e);
     if (code == ERR_OK) code = plan_create(*sweep, plan, &e);
     if (code == ERR_OK) return true;
     char *report = *sweep ? yaml_report((*sweep)->file, cli_color(o)) : NULL;

@@ -35,8 +35,8 @@ struct verb {
 extern const struct table verbs;
 
 /* Reads flags and operands behind the verb into o, environment first. Flags the verb does not
- * take are refused. errors   ERR_USAGE: unknown flag (with the nearest), missing or bad value.
- * Local. */
+ * take are refused. Local.
+ * errors   ERR_USAGE: unknown flag (with the nearest), missing or bad value */
 enum err_code cli_parse(const struct verb *verb, int argc, char **argv, struct options *o,
                         struct err *e);
 void cli_clear(struct options *o);

@@ -1,7 +1,6 @@
 /* cmd_align.c - `shoal align`: in a launched rank it measures, elsewhere it launches. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

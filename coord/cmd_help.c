@@ -1,7 +1,6 @@
 /* cmd_help.c - help and version. */
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/field.h"
 #include "base/text.h"

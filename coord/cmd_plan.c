@@ -62,42 +62,31 @@ static void list_text(const struct view *v)
     }
 }
 
-/* RFC 4180: quoted where it must be. */
-static void csv_cell(const char *text)
-{
-    if (!strpbrk(text, ",\"\n")) {
-        fputs(text, stdout);
-        return;
-    }
-    putchar('"');
-    for (; *text; text++) {
-        if (*text == '"') putchar('"');
-        putchar(*text);
-    }
-    putchar('"');
-}
-
 static void list_csv(const struct view *v)
 {
     const struct plan *p = v->plan;
     printf("trial,seed");
     for (int k = 0; k < p->n_varied; k++) printf(",%s", p->varied[k]->row.name);
     printf(",flops,steps,params\n");
+    struct text line = {0};
     for (int64_t i = 0; i < p->n_trials; i++) {
         struct config c;
         char text[TASK_PATH];
         int64_t t = p->order[i];
         const struct trial_shape *shape = plan_shape(p, t);
         plan_config(p, plan_config_of(p, t), &c);
-        printf("%016llx,%llu", (unsigned long long)plan_id(p, t),
-               (unsigned long long)plan_seed(p, t));
+        line.length = 0;
+        text_add(&line, "%016llx,%llu", (unsigned long long)plan_id(p, t),
+                 (unsigned long long)plan_seed(p, t));
         for (int k = 0; k < p->n_varied; k++) {
-            putchar(',');
-            csv_cell(setting(p->varied[k], &c, text));
+            text_add(&line, ",");
+            text_add_csv(&line, setting(p->varied[k], &c, text));
         }
-        printf(",%.17g,%lld,%lld\n", plan_flops(p, t), (long long)shape->steps,
-               (long long)shape->params);
+        text_add(&line, ",%.17g,%lld,%lld\n", plan_flops(p, t), (long long)shape->steps,
+                 (long long)shape->params);
+        fputs(line.at, stdout);
     }
+    text_clear(&line);
 }
 
 static void json_setting(const struct field *f, const struct config *c)

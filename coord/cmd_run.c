@@ -1,11 +1,9 @@
 /* cmd_run.c - run and resume: in a launched rank they work, elsewhere they launch. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/text.h"
 #include "coord/journal.h"
 #include "coord/launch.h"
 #include "coord/plan.h"

@@ -15,8 +15,8 @@ struct tally {
 
 /* Runs all trials that are not finished yet, on the job's workers or, with one rank, on `self`.
  * Returns when every trial handed out has come back and its event is synced. Local to rank 0,
- * which exchanges messages with the workers. errors   ERR_IO when the journal cannot be
- * written; workers have been told to stop. */
+ * which exchanges messages with the workers.
+ * errors   ERR_IO when the journal cannot be written; workers have been told to stop */
 enum err_code coordinator_run(struct job *job, struct worker_rank *self, struct tally *tally,
                               struct err *e);
 

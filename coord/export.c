@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "coord/filter.h"
 #include "coord/state.h"
 
@@ -44,16 +45,10 @@ static void json_text(FILE *out, const char *text)
 
 static void csv_text(FILE *out, const char *text)
 {
-    if (!strpbrk(text, ",\"\r\n")) {
-        fputs(text, out);
-        return;
-    }
-    putc('"', out);
-    for (; *text; text++) {
-        if (*text == '"') putc('"', out);
-        putc(*text, out);
-    }
-    putc('"', out);
+    struct text cell = {0};
+    text_add_csv(&cell, text);
+    fputs(cell.at, out);
+    text_clear(&cell);
 }
 
 static const struct format json_format = {

@@ -111,17 +111,6 @@ void figure_add_tex(struct text *t, const char *text)
     }
 }
 
-void figure_add_csv(struct text *t, const char *text)
-{
-    if (!strpbrk(text, ",\"\r\n")) {
-        text_add_bytes(t, text, strlen(text));
-        return;
-    }
-    text_add(t, "\"");
-    for (; *text; text++) text_add(t, *text == '"' ? "\"\"" : "%c", *text);
-    text_add(t, "\"");
-}
-
 void figure_add_csv_number(struct text *t, double value)
 {
     char number[32];

@@ -75,8 +75,7 @@ void figure_add_interval(struct text *t, const struct statistics_interval *v);
 void figure_add_quoted(struct text *t, const char *text);
 void figure_add_tex(struct text *t, const char *text);
 
-/* Adds one field of a CSV line: quoted where RFC 4180 wants it; NaN is empty. */
-void figure_add_csv(struct text *t, const char *text);
+/* Adds a number as one field of a CSV line; NaN is empty. */
 void figure_add_csv_number(struct text *t, double value);
 
 #endif

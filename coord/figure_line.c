@@ -71,9 +71,9 @@ static void write_csv(const struct line *l)
             const struct series_point *p = &l->s.series[h].point[i];
             const double number[4] = {position(l, i), p->value.mean, p->value.low,
                                       p->value.high};
-            figure_add_csv(t, l->s.series[h].name);
+            text_add_csv(t, l->s.series[h].name);
             text_add(t, ",");
-            figure_add_csv(t, p->text);
+            text_add_csv(t, p->text);
             for (int k = 0; k < 4; k++) {
                 text_add(t, ",");
                 figure_add_csv_number(t, number[k]);

@@ -155,7 +155,7 @@ static void add_name(const struct matrix *x, int64_t i)
     char label[LABEL], name[LABEL + 32];
     snprintf(name, sizeof name, "%s%sseed %llu", group_label(x, i, x->n_order, label),
              x->n_order ? ", " : "", (unsigned long long)x->r->seed[x->node[i].trial]);
-    figure_add_csv(&x->f->csv, name);
+    text_add_csv(&x->f->csv, name);
 }
 
 static void write_csv(const struct matrix *x)

@@ -8,17 +8,21 @@
 /* Suffix of a file that is not whole yet. */
 #define FOLDER_NEW ".new"
 
-/* Makes the folder and those above it, unless they exist. errors ERR_IO. Local. */
+/* Makes the folder and those above it, unless they exist. Local.
+ * errors   ERR_IO */
 enum err_code folder_make(const char *path, struct err *e);
 
-/* Writes text (may be empty) as dir/name by way of dir/name.new. errors ERR_IO. Local. */
+/* Writes text (may be empty) as dir/name by way of dir/name.new. Local.
+ * errors   ERR_IO */
 enum err_code folder_write(const char *dir, const char *name, const struct text *text,
                            struct err *e);
 
-/* Adds what dir/name holds to out. errors ERR_IO. Local. */
+/* Adds what dir/name holds to out. Local.
+ * errors   ERR_IO */
 enum err_code folder_read(const char *dir, const char *name, struct text *out, struct err *e);
 
-/* dir/name.new becomes dir/name. errors ERR_IO. Local. */
+/* dir/name.new becomes dir/name. Local.
+ * errors   ERR_IO */
 enum err_code folder_keep(const char *dir, const char *name, struct err *e);
 
 #endif

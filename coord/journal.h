@@ -28,8 +28,8 @@ struct journal;
 
 /* Opens for appending, creating the folder STORE.d and the file when missing, and takes the
  * lock that says a run is live (given up by the kernel when the process ends, however it ends).
- * Waits up to wait_s for the ranks of a killed run to go away. errors   ERR_BUSY names host and
- * pid of the holder; ERR_IO. Local. */
+ * Waits up to wait_s for the ranks of a killed run to go away. Local.
+ * errors   ERR_BUSY names host and pid of the holder; ERR_IO */
 enum err_code journal_open(const char *store_path, double wait_s, struct journal **out,
                            struct err *e);
 enum err_code journal_append(struct journal *j, const struct event *event, struct err *e);

@@ -12,8 +12,8 @@ static const struct metric *find_metric(const char *name)
 {
     for (int i = 0; i < experiments.count; i++) {
         const struct experiment *x = (const void *)table_row(&experiments, i);
-        int m = table_find(&x->metrics, name);
-        if (m >= 0) return (const void *)table_row(&x->metrics, m);
+        int m = table_find(x->metrics, name);
+        if (m >= 0) return (const void *)table_row(x->metrics, m);
     }
     return NULL;
 }
@@ -23,7 +23,7 @@ static const struct field *find_field(const char *name)
     const struct field *f = NULL;
     for (int i = 0; i < experiments.count && !f; i++) {
         const struct experiment *x = (const void *)table_row(&experiments, i);
-        f = field_find(&x->fields, name, NULL);
+        f = field_find(x->fields, name, NULL);
     }
     return f;
 }

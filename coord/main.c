@@ -1,6 +1,5 @@
 /* main.c - the verbs of the command line. To add one: a cmd_ function and a row here. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "coord/cli.h"

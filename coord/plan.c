@@ -70,7 +70,7 @@ static enum err_code make_order(struct plan *p, struct err *e)
 
 static enum err_code make_lookup(struct plan *p, struct err *e)
 {
-    struct plan_store *inner = p->inner;
+    struct plan_inner *inner = p->inner;
     inner->n_found = 1024;
     while (inner->n_found < 2 * (size_t)p->n_trials) inner->n_found *= 2;
     inner->found = calloc(inner->n_found, sizeof *inner->found);
@@ -158,7 +158,7 @@ uint64_t plan_id(const struct plan *p, int64_t trial)
 
 int64_t plan_find(const struct plan *p, uint64_t id)
 {
-    const struct plan_store *inner = p->inner;
+    const struct plan_inner *inner = p->inner;
     for (size_t i = id & (inner->n_found - 1); inner->found[i];
          i = (i + 1) & (inner->n_found - 1)) {
         int64_t t = (int64_t)inner->found[i] - 1;
@@ -169,7 +169,7 @@ int64_t plan_find(const struct plan *p, uint64_t id)
 
 void plan_config(const struct plan *p, int64_t c, struct config *out)
 {
-    const struct plan_store *inner = p->inner;
+    const struct plan_inner *inner = p->inner;
     int64_t place = inner->place[c];
     memcpy(out, &p->sweep->base, sizeof *out);
     for (int i = 0; i < inner->n_levels; i++) {

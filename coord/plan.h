@@ -21,7 +21,7 @@ struct plan {
     int n_varied;   /* fields that differ between trials: the axes of the store */
     const struct field **varied;
     int64_t max_records; /* over trials */
-    struct plan_store *inner;
+    struct plan_inner *inner;
 };
 
 /* Expands the sweep. What contradicts (a batch larger than the data) becomes a problem of the

@@ -16,7 +16,8 @@ struct plan_cost {
     int64_t params_min, params_max;
 };
 
-/* Local. cost     one look at every configuration */
+/* Local.
+ * cost     one look at every configuration */
 void plan_cost(const struct plan *p, struct plan_cost *out);
 
 /* Seconds that the plan takes on so many workers of `rate` FLOP/s each: the work spread evenly,

@@ -19,7 +19,7 @@ enum { MAX_PROBLEMS = 20 }; /* contradictions worth showing */
 /* What is needed only while the sweep is expanded. */
 struct expansion {
     struct plan *plan;
-    struct plan_store *inner;
+    struct plan_inner *inner;
     struct config config;
     int64_t place, visited, capacity, shape_capacity;
     struct plan_index configs, shapes, contents; /* config id; settings; what a shape holds */
@@ -76,7 +76,7 @@ static enum err_code level_setup(struct plan *p, const struct axis *axis, struct
 static enum err_code levels_setup(struct plan *p, struct err *e)
 {
     const struct sweep *s = p->sweep;
-    struct plan_store *inner = p->inner;
+    struct plan_inner *inner = p->inner;
     int n = s->n_axes;
     for (int w = 0; w < s->n_when; w++) n += s->when[w].n_axes;
     inner->level = arena_array(&inner->arena, (size_t)n + 1, sizeof *inner->level);
@@ -105,7 +105,7 @@ static enum err_code levels_setup(struct plan *p, struct err *e)
 /* Does the condition hold of the configuration as it is? */
 bool plan_holds(const struct sweep *s, const struct expr *condition, const struct config *c)
 {
-    struct sweep_values values = {&s->experiment->fields, c};
+    struct sweep_values values = {s->experiment->fields, c};
     return expr_true(condition, sweep_lookup, &values);
 }
 
@@ -302,7 +302,7 @@ static enum err_code expand(struct expansion *x, int depth, struct err *e)
 /* Distinct fields of all levels, in the order of the file. */
 static enum err_code candidates(struct expansion *x, struct err *e)
 {
-    struct plan_store *inner = x->inner;
+    struct plan_inner *inner = x->inner;
     size_t most = (size_t)inner->n_identity;
     x->owner = arena_array(&inner->arena, most + 1, sizeof *x->owner);
     x->candidate = arena_array(&inner->arena, most + 1, sizeof *x->candidate);

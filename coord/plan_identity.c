@@ -36,7 +36,7 @@ static int compare_keys(const void *a, const void *b)
     return strcmp(x->field->row.name, y->field->row.name);
 }
 
-int plan_identity_of(const struct plan_store *inner, const struct field *f)
+int plan_identity_of(const struct plan_inner *inner, const struct field *f)
 {
     for (int i = 0; i < inner->n_identity; i++)
         if (inner->identity[i].field == f) return i;
@@ -56,7 +56,7 @@ static enum err_code link_up(struct plan *p, struct plan_identity *id, struct er
 {
     const struct field *f = id->field;
     if (!f->only_key) return ERR_OK;
-    const struct table *fields = &p->sweep->experiment->fields;
+    const struct table *fields = p->sweep->experiment->fields;
     const struct field *on = field_find(fields, f->only_key, NULL);
     int place = on ? plan_identity_of(p->inner, on) : -1;
     INVARIANT(place >= 0 && on->type == FIELD_NAME);
@@ -77,8 +77,8 @@ static enum err_code link_up(struct plan *p, struct plan_identity *id, struct er
 
 enum err_code plan_identity_setup(struct plan *p, struct err *e)
 {
-    struct plan_store *inner = p->inner;
-    const struct table *fields = &p->sweep->experiment->fields;
+    struct plan_inner *inner = p->inner;
+    const struct table *fields = p->sweep->experiment->fields;
     inner->identity =
         arena_array(&inner->arena, (size_t)fields->count, sizeof *inner->identity);
     if (!inner->identity) return no_memory(e);

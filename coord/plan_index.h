@@ -18,8 +18,8 @@ struct plan_index {
 /* The value of key into *value, or false. Local. */
 bool plan_index_find(const struct plan_index *x, uint64_t key, int64_t *value);
 
-/* Sets the value of key (not 0), new or old. errors   ERR_NOMEM, the map is as it was. Local.
- */
+/* Sets the value of key (not 0), new or old. Local.
+ * errors   ERR_NOMEM, the map is as it was */
 enum err_code plan_index_put(struct plan_index *x, uint64_t key, int64_t value, struct err *e);
 void plan_index_clear(struct plan_index *x);
 

@@ -26,7 +26,7 @@ struct plan_level {
     int *identity;           /* [n_fields] place in the list of identity fields */
 };
 
-struct plan_store {
+struct plan_inner {
     struct arena arena;
     int n_levels, n_identity;
     struct plan_level *level;
@@ -42,7 +42,7 @@ uint64_t plan_hash(const void *bytes, size_t size);
 /* The identity fields of the experiment, sorted by key, with their lines for the base. */
 enum err_code plan_identity_setup(struct plan *p, struct err *e);
 /* Place of f among them, or -1. */
-int plan_identity_of(const struct plan_store *inner, const struct field *f);
+int plan_identity_of(const struct plan_inner *inner, const struct field *f);
 /* Adds "key=value\n" to out, nothing at the default. */
 void plan_identity_line(const struct field *f, const struct config *c, struct text *out);
 /* The id of configuration c, whose lines stand in inner->identity. */

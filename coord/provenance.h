@@ -14,7 +14,8 @@ struct provenance {
 };
 
 /* Fills p. job NULL: program and libraries only (shoal version). Local, after MPI_Init when job
- * is given. errors  ERR_NOMEM */
+ * is given.
+ * errors   ERR_NOMEM */
 enum err_code provenance_collect(struct provenance *p, const struct job *job, struct err *e);
 void provenance_clear(struct provenance *p);
 

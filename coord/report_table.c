@@ -79,9 +79,9 @@ static void write_csv(const struct grid *g)
         for (int64_t j = 0; j < g->s.n_x; j++) {
             const struct series_point *p = cell(g, i, j);
             const double number[4] = {p->value.mean, p->value.low, p->value.high, p->sd};
-            figure_add_csv(t, g->s.series[i].name);
+            text_add_csv(t, g->s.series[i].name);
             text_add(t, ",");
-            figure_add_csv(t, p->text);
+            text_add_csv(t, p->text);
             for (int k = 0; k < 4; k++) {
                 text_add(t, ",");
                 figure_add_csv_number(t, number[k]);

@@ -21,12 +21,14 @@ struct report_show {
 };
 
 /* Makes table number n (from 1). The best of each column is bold only if its interval has no
- * point in common with any other of the column. errors   ERR_CONFIG as series_collect. Local.
- * Clear it with report_table_clear also after a failure. */
+ * point in common with any other of the column. Clear it with report_table_clear also after a
+ * failure. Local.
+ * errors   ERR_CONFIG as series_collect */
 enum err_code report_table_make(const struct results *r, const struct table_spec *spec, int n,
                                 struct report_table *out, struct err *e);
 
-/* Writes stem.tex and stem.csv. errors ERR_IO. Local. */
+/* Writes stem.tex and stem.csv. Local.
+ * errors   ERR_IO */
 enum err_code report_table_save(const struct report_table *t, const char *dir, struct err *e);
 void report_table_clear(struct report_table *t);
 

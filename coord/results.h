@@ -13,8 +13,7 @@
 struct results_axis {
     char name[64];
     bool is_text;
-    double
-        *number; /* [n_trials]; for names the place among the distinct names, in order seen */
+    double *number; /* [n_trials]; of names the place among the distinct ones, in order seen */
     const char **text; /* [n_trials] as a sweep file would have it */
 };
 
@@ -54,7 +53,8 @@ struct results {
     struct results_inner *inner;
 };
 
-/* errors   ERR_IO names the store; ERR_FORMAT says what it lacks. Local. */
+/* Reads a store, and what its STORE.d has of journal and alignment. Local.
+ * errors   ERR_IO names the store; ERR_FORMAT says what it lacks */
 enum err_code results_read(const char *store_path, struct results **out, struct err *e);
 void results_destroy(struct results *r);
 
@@ -68,8 +68,7 @@ int64_t results_last_record(const struct results *r, int64_t trial);
 /* Value of a metric at the trial's last record, NaN if the trial has none. */
 double results_last(const struct results *r, const struct results_metric *m, int64_t trial);
 
-/* Shortest text that reads back as the same number, whole numbers written in full: 200, not
- * 2e+02. Returns buffer. */
+/* text_double without the sign of -0. Returns buffer. */
 const char *results_number(double value, char buffer[32]);
 
 #endif

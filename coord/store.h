@@ -35,9 +35,9 @@ struct store;
 /* Makes path fit the plan: creates it, accepts it as it is, or extends it (a copy STORE.new
  * with the larger shapes, synced and renamed; a kill at any moment leaves the old or the new
  * one). provenance: NULL-terminated pairs name, value. row[n_trials] receives the store row of
- * each trial. errors   ERR_CONFIG when the store belongs to another sweep (other name,
- * experiment, root seed, recording, or no trial in common), naming what differs; ERR_IO. Local:
- * one rank, before any other opens the store. */
+ * each trial. Local: one rank, before any other opens the store.
+ * errors   ERR_CONFIG when the store belongs to another sweep (other name, experiment, root
+ *          seed, recording, or no trial in common), naming what differs; ERR_IO */
 enum err_code store_prepare(const char *path, const struct plan *plan,
                             const char *const *provenance, int64_t *row, struct err *e);
 
@@ -54,7 +54,8 @@ enum err_code store_close(struct store *s, struct err *e);
 /* Writes one trial's row (of a failed one no numbers): metrics, representations, then seconds,
  * worker, checksum, and its state last. records and layer_dim are those of the trial's shape.
  * Fills result->checksum (XXH64 over metric, step and layer bytes in this order). Independent
- * of other ranks. Local. cost     raw writes only */
+ * of other ranks. Local.
+ * cost     raw writes only */
 enum err_code store_write(struct store *s, int64_t row, const struct trial_shape *shape,
                           const struct rows *rows, struct result *result, struct err *e);
 

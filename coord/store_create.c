@@ -169,7 +169,7 @@ struct settings {
 
 static void settings_init(struct settings *s, struct making *m, struct arena *arena)
 {
-    const struct table *fields = &m->layout->plan->sweep->experiment->fields;
+    const struct table *fields = m->layout->plan->sweep->experiment->fields;
     s->layout = m->layout;
     s->place = -1;
     field_defaults(fields, &s->gone);
@@ -260,7 +260,7 @@ out:
 static enum err_code make_constants(struct making *m, struct err *e)
 {
     const struct store_layout *l = m->layout;
-    const struct table *fields = &l->plan->sweep->experiment->fields;
+    const struct table *fields = l->plan->sweep->experiment->fields;
     enum err_code code = ERR_OK;
     struct config config;
     plan_config(l->plan, 0, &config);

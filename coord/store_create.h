@@ -5,7 +5,8 @@
 #include "coord/store_layout.h"
 
 /* Writes a store of that layout to path, filled from old (NULL: a new one), and makes its bytes
- * durable. final_path: what it will be called. errors   ERR_IO, ERR_NOMEM. Local. */
+ * durable. final_path: what it will be called. Local.
+ * errors   ERR_IO, ERR_NOMEM */
 enum err_code store_create(const char *path, const char *final_path,
                            const struct store_layout *layout, const struct store_old *old,
                            const char *const *provenance, struct err *e);

@@ -274,7 +274,7 @@ static bool add_axis(struct store_layout *l, const struct field *f)
 static enum err_code init_axes(struct store_layout *l, const struct store_old *old,
                                struct arena *arena, struct err *e)
 {
-    const struct table *fields = &l->plan->sweep->experiment->fields;
+    const struct table *fields = l->plan->sweep->experiment->fields;
     l->axis = arena_array(arena, (size_t)fields->count, sizeof *l->axis);
     if (!l->axis) return ERR(e, ERR_NOMEM, "no memory for %d settings", fields->count);
     for (int i = 0; old && i < old->n_axes; i++)

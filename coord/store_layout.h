@@ -47,8 +47,8 @@ struct store_old {
     struct store_class *class;
 };
 
-/* Opens a store and checks that it belongs to the sweep. store_old_close in any case.
- * errors   ERR_CONFIG names what differs; ERR_FORMAT what the file lacks. Local. */
+/* Opens a store and checks that it belongs to the sweep. store_old_close in any case. Local.
+ * errors   ERR_CONFIG names what differs; ERR_FORMAT what the file lacks */
 enum err_code store_old_open(const char *path, const struct sweep *sweep, struct store_old *out,
                              struct err *e);
 void store_old_close(struct store_old *old);
@@ -60,7 +60,8 @@ const char *store_class_path(const struct record *record, int layer, int64_t d, 
 /* "test", "train": the set whose samples are the probes. */
 const char *store_probe_set(const struct record *record);
 
-/* The classes that a file has. errors   ERR_FORMAT. Local. */
+/* The classes that a file has. Local.
+ * errors   ERR_FORMAT */
 enum err_code store_classes_read(hid_t file, const char *path, const struct record *record,
                                  struct arena *arena, struct store_class **out, int *n,
                                  struct err *e);
@@ -75,8 +76,8 @@ struct store_layout {
     struct store_class *class;
 };
 
-/* old: NULL for a new store. row[n_trials] (may be NULL) receives each trial's row.
- * errors   ERR_NOMEM; ERR_CONFIG when no trial is in both, or a setting is unknown. Local. */
+/* old: NULL for a new store. row[n_trials] (may be NULL) receives each trial's row. Local.
+ * errors   ERR_NOMEM; ERR_CONFIG when no trial is in both, or a setting is unknown */
 enum err_code store_layout_init(struct store_layout *l, const struct plan *plan,
                                 const struct store_old *old, int64_t *row, struct arena *arena,
                                 struct err *e);

@@ -394,7 +394,7 @@ static enum err_code read_sweep_block(struct sweep_reader *r, struct err *e)
 
 bool sweep_may_apply(const struct sweep *s, const struct field *f)
 {
-    const struct table *fields = &s->experiment->fields;
+    const struct table *fields = s->experiment->fields;
     if (!f->only_key) return true;
     const struct field *on = field_find(fields, f->only_key, NULL);
     INVARIANT(on);
@@ -439,7 +439,7 @@ static struct yaml_mark mark_in(const struct yaml_node *map, const char *key,
 struct yaml_mark sweep_mark(const struct sweep *s, const char *key)
 {
     const struct field *f =
-        s->experiment ? field_find(&s->experiment->fields, key, NULL) : NULL;
+        s->experiment ? field_find(s->experiment->fields, key, NULL) : NULL;
     const struct axis *axis = f ? sweep_axis_of(s, f) : NULL;
     if (axis) return axis->mark;
     return mark_in(s->file->root, key, (struct yaml_mark){1, 1, 1});
@@ -464,7 +464,7 @@ static enum err_code read_all(struct sweep_reader *r, struct err *e)
         (experiment->kind != YAML_SCALAR || table_find(&experiments, experiment->text) < 0))
         return ERR_OK; /* nothing else can be judged */
     s->experiment = (const struct experiment *)table_row(&experiments, s->experiment_row);
-    r->fields = &s->experiment->fields;
+    r->fields = s->experiment->fields;
     s->was_set = arena_array(&s->arena, (size_t)r->fields->count, sizeof *s->was_set);
     if (!s->was_set) return ERR(e, ERR_NOMEM, "no memory for the settings");
     char section_list[256];

@@ -52,7 +52,7 @@ struct table_spec {
 };
 
 struct run_spec {
-    int order;         /* run_orders: longest_first, file */
+    int order;         /* sweep_run_orders: longest_first, file */
     double max_failed; /* stop handing out after this many failed trials; < 0: percent as -p */
     bool fail_fast;
 };
@@ -60,7 +60,7 @@ struct run_spec {
 struct analysis_spec {
     int n_measures;
     char measure[SWEEP_MAX_MEASURES][TASK_NAME]; /* "cka", "mutual_knn@10" */
-    int normalize;                               /* align_normalizations */
+    int normalize;                               /* alignment_normalizations */
     double epsilon;
     double clip; /* quantile of |x|; 1: none */
 };
@@ -80,7 +80,7 @@ struct sweep {
     int experiment_row; /* experiments */
     const struct experiment *experiment;
     struct config base;
-    bool *was_set; /* [experiment->fields.count] did the file give it a base value? */
+    bool *was_set; /* [experiment->fields->count] did the file give it a base value? */
     int method;    /* sweep_methods */
     int n_axes;
     struct axis *axis; /* axes and zips, in the order of the file */

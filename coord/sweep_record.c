@@ -2,7 +2,6 @@
  * trial early.
  *
  * A record grid is a row of sweep_grids in the order of enum record_grid. */
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +19,7 @@ const struct table sweep_grids = TABLE("record grid", grids);
 static void read_metrics(struct sweep_reader *r, const struct yaml_node *record)
 {
     struct record *out = &r->sweep->record;
-    const struct table *known = &r->sweep->experiment->metrics;
+    const struct table *known = r->sweep->experiment->metrics;
     const struct yaml_node *list = sweep_child(r, record, "record", "metrics", YAML_LIST);
     if (!list) {
         for (int i = 0; i < known->count && i < TASK_MAX_METRICS; i++)

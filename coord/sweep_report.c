@@ -135,7 +135,7 @@ static bool is_measure(const struct sweep *s, const char *name)
 static const char *nearest(const struct sweep *s, enum wanted wanted, const char *name)
 {
     struct text_nearest near = text_nearest_init(name);
-    if (wanted == WANT_SETTING) return sweep_nearest_setting(&s->experiment->fields, name);
+    if (wanted == WANT_SETTING) return sweep_nearest_setting(s->experiment->fields, name);
     if (wanted == WANT_METRIC || wanted == WANT_METRIC_OR_MEASURE)
         for (int i = 0; i < s->record.n_metrics; i++)
             text_nearest_try(&near, s->record.metric[i]);
@@ -154,7 +154,7 @@ static void check_name(struct sweep_reader *r, const struct yaml_node *at, enum 
     const struct sweep *s = r->sweep;
     if (!at || at->kind != YAML_SCALAR) return;
     bool good = wanted == WANT_SETTING
-                    ? field_find(&s->experiment->fields, at->text, NULL) != NULL
+                    ? field_find(s->experiment->fields, at->text, NULL) != NULL
                     : (wanted != WANT_MEASURE && is_metric(s, at->text)) ||
                           (wanted != WANT_METRIC && is_measure(s, at->text));
     if (good) return;

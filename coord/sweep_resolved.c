@@ -53,7 +53,7 @@ static void add_scalars(struct text *out, const struct table *fields, const char
 /* data, model, optim: what can matter. */
 static void add_settings(struct text *out, const struct sweep *s)
 {
-    const struct table *fields = &s->experiment->fields;
+    const struct table *fields = s->experiment->fields;
     char section[TASK_NAME] = "";
     for (int i = 0; i < fields->count; i++) {
         const struct field *f = (const struct field *)table_row(fields, i);

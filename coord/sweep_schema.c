@@ -167,8 +167,8 @@ static void add_record(json_t *root)
     json_t *metrics = json_array();
     for (int i = 0; i < experiments.count; i++) {
         const struct experiment *x = (const struct experiment *)table_row(&experiments, i);
-        for (int k = 0; k < x->metrics.count; k++)
-            json_array_append_new(metrics, json_string(table_row(&x->metrics, k)->name));
+        for (int k = 0; k < x->metrics->count; k++)
+            json_array_append_new(metrics, json_string(table_row(x->metrics, k)->name));
     }
     put(root, "record.metrics",
         list_of(json_pack("{s:o}", "enum", metrics), "what is measured; default: all"));
@@ -226,11 +226,11 @@ char *sweep_schema(void)
     }
     for (int i = 0; i < experiments.count; i++) {
         const struct experiment *x = (const struct experiment *)table_row(&experiments, i);
-        for (int k = 0; k < x->fields.count; k++) {
-            const struct field *f = (const struct field *)table_row(&x->fields, k);
+        for (int k = 0; k < x->fields->count; k++) {
+            const struct field *f = (const struct field *)table_row(x->fields, k);
             put(root, f->row.name, field_schema(f));
         }
-        add_varying(axes, set, &x->fields);
+        add_varying(axes, set, x->fields);
     }
     add_sweep(root);
     add_record(root);

@@ -151,7 +151,7 @@ void sweep_set_check(struct sweep *s)
     for (int i = 0; i < s->n_set; i++) {
         char key[2 * TASK_NAME];
         snprintf(key, sizeof key, "%.*s", (int)strcspn(s->set[i], "="), s->set[i]);
-        const struct field *f = field_find(&s->experiment->fields, key, NULL);
+        const struct field *f = field_find(s->experiment->fields, key, NULL);
         if (!f || !sweep_axis_of(s, f)) continue;
         yaml_problem(s->file, (struct yaml_mark){-i - 1, 1, 1}, NULL,
                      "%s varies in the sweep; set sweep.axes.%s=[...]", key, key);

@@ -8,8 +8,8 @@
 
 static const struct experiment rows[] = {
     {.row = {"train", "train networks, record metrics and representations", NULL},
-     .fields = CONFIG_TABLE,
-     .metrics = METRIC_TABLE,
+     .fields = &config_fields,
+     .metrics = &metrics,
      .shape = train_shape,
      .run = train_run},
 };

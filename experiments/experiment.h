@@ -8,11 +8,10 @@
 
 struct worker;
 
-/* A quantity that a trial can record. */
 struct experiment {
     struct row row;
-    struct table fields;  /* config_fields, and the experiment's own behind them */
-    struct table metrics; /* rows of struct metric (worker/metric.h) */
+    const struct table *fields;  /* config_fields, perhaps with rows of its own behind them */
+    const struct table *metrics; /* rows of struct metric (worker/metric.h) */
 
     /* Sizes and costs of a trial, without running it. Local.
      * errors  ERR_CONFIG where settings contradict each other (batch larger than the data ...)

@@ -55,8 +55,8 @@ struct alignment_measure {
 };
 extern const struct table alignment_measures; /* cka, cka_unbiased, mutual_knn */
 
-/* Splits "mutual_knn@10" into the measure's row and o->k (default 10).
- * errors ERR_CONFIG: unknown measure (with the nearest), bad or missing k. Local. */
+/* Splits "mutual_knn@10" into the measure's row and o->k (default 10). Local.
+ * errors   ERR_CONFIG: unknown measure (with the nearest), bad or missing k */
 enum err_code alignment_parse(const char *text, const struct alignment_measure **out,
                               struct alignment_options *o, struct err *e);
 

@@ -10,7 +10,6 @@
  * Features are centred once, which centres the Gram matrix (biased) or costs it nothing but
  * rounding (unbiased: U-centring ignores what is added per row and per column). */
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/comm.h"
 #include "linalg/blas.h"

@@ -2,12 +2,12 @@
 #ifndef SHOAL_TESTS_CORE_H
 #define SHOAL_TESTS_CORE_H
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/check_main.h"
 #include "worker/loss.h"
 #include "worker/model.h"
 #include "worker/optim.h"
@@ -79,21 +79,6 @@ static inline double core_loss(struct core_net *n, const real *x, const int32_t 
         (double)B;
     if (gradient) graph_backward(&n->g, B, false);
     return loss;
-}
-
-/* Runs tests as one suite; the status that main returns. */
-static inline int core_run(const char *name, const TTest *const *tests, size_t n)
-{
-    Suite *suite = suite_create(name);
-    TCase *cases = tcase_create(name);
-    tcase_set_timeout(cases, 60);
-    for (size_t i = 0; i < n; i++) tcase_add_test(cases, tests[i]);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
 }
 
 #endif

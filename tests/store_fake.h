@@ -4,7 +4,6 @@
 #ifndef SHOAL_TESTS_STORE_FAKE_H
 #define SHOAL_TESTS_STORE_FAKE_H
 
-#include <check.h>
 #include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include <xxhash.h>
 
 #include "coord/store.h"
+#include "tests/check_main.h"
 
 static const struct row fake_activation_rows[] = {{"relu"}, {"leaky_relu"}, {"gelu"}};
 static const struct table fake_activations = TABLE("activation", fake_activation_rows);
@@ -34,10 +34,8 @@ static const struct field fake_fields[] = {
 };
 enum { FAKE_WIDTH, FAKE_LR, FAKE_ACTIVATION, FAKE_FREEZE, FAKE_PATH };
 
-static const struct experiment fake_experiment = {
-    .row = {"train"},
-    .fields = TABLE("field", fake_fields),
-};
+static const struct table fake_table = TABLE("field", fake_fields);
+static const struct experiment fake_experiment = {.row = {"train"}, .fields = &fake_table};
 
 /* Every width with every activation is a configuration. */
 struct fake {
@@ -59,7 +57,7 @@ void plan_config(const struct plan *p, int64_t c, struct config *out)
 {
     (void)p;
     memset(out, 0, sizeof *out);
-    field_defaults(&fake_experiment.fields, out);
+    field_defaults(&fake_table, out);
     out->model.width = fake.width[c / fake.n_activations];
     out->model.activation = fake.activation[c % fake.n_activations];
     out->optim.lr = fake.lr;

@@ -54,7 +54,9 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {test_backward_is_the_slope_of_forward,
-                            test_an_element_does_not_depend_on_its_neighbours};
-    return core_run("activation", tests, sizeof tests / sizeof *tests);
+    Suite *s = suite_create("activation");
+    TCase *t = check_case(s, "activation");
+    tcase_add_test(t, test_backward_is_the_slope_of_forward);
+    tcase_add_test(t, test_an_element_does_not_depend_on_its_neighbours);
+    return check_run(s);
 }

@@ -1,6 +1,5 @@
 /* test_align.c - from representations in a store to scores in STORE.d/alignment.h5, on any
  * number of ranks. The store is made here, by the schema in coord/store.h. */
-#include <check.h>
 #include <hdf5.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -15,6 +14,7 @@
 #include "coord/align_file.h"
 #include "coord/journal.h"
 #include "coord/state.h"
+#include "tests/check_main.h"
 
 enum { ROWS = 8, SLOTS = 2, N = 25, LAYERS = 2 };
 
@@ -372,24 +372,6 @@ START_TEST(test_json_of_no_score_is_null)
 }
 END_TEST
 
-static Suite *align_suite(void)
-{
-    Suite *suite = suite_create("align");
-    TCase *tc = tcase_create("align");
-    tcase_add_checked_fixture(tc, setup, NULL);
-    tcase_add_test(tc, test_wrong_requests_leave_nothing);
-    tcase_add_test(tc, test_missing_layer_of_a_done_trial_is_named);
-    tcase_add_test(tc, test_no_trial_done_writes_nothing);
-    tcase_add_test(tc, test_scores_are_those_of_the_last_slot);
-    tcase_add_test(tc, test_what_is_up_to_date_is_kept);
-    tcase_add_test(tc, test_a_new_model_makes_old_scores_stale);
-    tcase_add_test(tc, test_an_unreadable_file_is_made_anew);
-    tcase_add_test(tc, test_json_has_every_pair_once);
-    tcase_add_test(tc, test_json_of_no_score_is_null);
-    suite_add_tcase(suite, tc);
-    return suite;
-}
-
 /* A folder of its own on rank 0, its name on all. */
 static void make_folder(void)
 {
@@ -413,16 +395,21 @@ static void remove_folder(void)
 int main(int argc, char **argv)
 {
     MPI_Init(&argc, &argv);
-    alarm(110); /* a deadlock ends as a failure */
+    Suite *s = suite_create("align");
+    TCase *t = check_case(s, "align");
+    tcase_add_checked_fixture(t, setup, NULL);
+    tcase_add_test(t, test_wrong_requests_leave_nothing);
+    tcase_add_test(t, test_missing_layer_of_a_done_trial_is_named);
+    tcase_add_test(t, test_no_trial_done_writes_nothing);
+    tcase_add_test(t, test_scores_are_those_of_the_last_slot);
+    tcase_add_test(t, test_what_is_up_to_date_is_kept);
+    tcase_add_test(t, test_a_new_model_makes_old_scores_stale);
+    tcase_add_test(t, test_an_unreadable_file_is_made_anew);
+    tcase_add_test(t, test_json_has_every_pair_once);
+    tcase_add_test(t, test_json_of_no_score_is_null);
     make_folder();
-    SRunner *runner = srunner_create(align_suite());
-    srunner_set_fork_status(runner, CK_NOFORK); /* a forked child must not use MPI */
-    srunner_run_all(runner, rank_of_world() == 0 ? CK_NORMAL : CK_SILENT);
-    int failed = srunner_ntests_failed(runner);
-    if (failed && rank_of_world()) srunner_print(runner, CK_NORMAL);
-    srunner_free(runner);
+    int failed = check_run_ranks(s);
     remove_folder();
-    MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
     MPI_Finalize();
-    return failed ? 1 : 0;
+    return failed;
 }

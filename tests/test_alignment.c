@@ -3,17 +3,16 @@
  *
  * Every rank makes all features, keeps those it owns in the set, and gets the scores by a
  * broadcast: assertions then hold or fail on all ranks alike, and none waits for another. */
-#include <check.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "linalg/alignment.h"
 #include "linalg/features.h"
 #include "tests/alignment_inputs.h"
 #include "tests/alignment_twin.h"
+#include "tests/check_main.h"
 
 /* ---- running a measure ---- */
 
@@ -492,42 +491,27 @@ START_TEST(test_independent_features_score_as_in_closed_form)
 }
 END_TEST
 
-static Suite *alignment_suite(void)
-{
-    Suite *suite = suite_create("alignment");
-    TCase *tc = tcase_create("alignment");
-    tcase_add_test(tc, test_parse_refuses_what_is_wrong);
-    tcase_add_test(tc, test_parse_reads_names_and_k);
-    tcase_add_test(tc, test_owner_gives_contiguous_blocks);
-    tcase_add_test(tc, test_measures_refuse_impossible_sizes);
-    tcase_add_test(tc, test_generator_gives_the_golden_inputs);
-    tcase_add_test(tc, test_scores_match_reference);
-    tcase_add_test(tc, test_layers_are_searched_as_in_the_paper);
-    tcase_add_test(tc, test_best_layers_takes_the_first_maximum);
-    tcase_add_loop_test(tc, test_random_sets_match_the_twin_on_any_ranks, 0, 21);
-    tcase_add_test(tc, test_every_measure_is_1_with_itself_and_nan_with_a_constant);
-    tcase_add_test(tc, test_cka_of_rows_of_one_direction_is_nan);
-    tcase_add_test(tc, test_unbiased_cka_of_a_single_outlier_is_nan);
-    tcase_add_test(tc, test_scores_do_not_depend_on_the_frame);
-    tcase_add_test(tc, test_mutual_knn_keeps_the_triangle_bound);
-    tcase_add_test(tc, test_independent_features_score_as_in_closed_form);
-    suite_add_tcase(suite, tc);
-    return suite;
-}
-
 int main(int argc, char **argv)
 {
     MPI_Init(&argc, &argv);
-    alarm(110); /* a deadlock ends as a failure */
-    int rank;
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    SRunner *runner = srunner_create(alignment_suite());
-    srunner_set_fork_status(runner, CK_NOFORK); /* a forked child must not use MPI */
-    srunner_run_all(runner, rank == 0 ? CK_NORMAL : CK_SILENT);
-    int failed = srunner_ntests_failed(runner);
-    if (failed && rank) srunner_print(runner, CK_NORMAL);
-    srunner_free(runner);
-    MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+    Suite *s = suite_create("alignment");
+    TCase *t = check_case(s, "alignment");
+    tcase_add_test(t, test_parse_refuses_what_is_wrong);
+    tcase_add_test(t, test_parse_reads_names_and_k);
+    tcase_add_test(t, test_owner_gives_contiguous_blocks);
+    tcase_add_test(t, test_measures_refuse_impossible_sizes);
+    tcase_add_test(t, test_generator_gives_the_golden_inputs);
+    tcase_add_test(t, test_scores_match_reference);
+    tcase_add_test(t, test_layers_are_searched_as_in_the_paper);
+    tcase_add_test(t, test_best_layers_takes_the_first_maximum);
+    tcase_add_loop_test(t, test_random_sets_match_the_twin_on_any_ranks, 0, 21);
+    tcase_add_test(t, test_every_measure_is_1_with_itself_and_nan_with_a_constant);
+    tcase_add_test(t, test_cka_of_rows_of_one_direction_is_nan);
+    tcase_add_test(t, test_unbiased_cka_of_a_single_outlier_is_nan);
+    tcase_add_test(t, test_scores_do_not_depend_on_the_frame);
+    tcase_add_test(t, test_mutual_knn_keeps_the_triangle_bound);
+    tcase_add_test(t, test_independent_features_score_as_in_closed_form);
+    int failed = check_run_ranks(s);
     MPI_Finalize();
-    return failed ? 1 : 0;
+    return failed;
 }

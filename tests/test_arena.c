@@ -1,11 +1,11 @@
 /* test_arena.c - alignment, zeroing, stability, overflow, and that nothing leaks. */
 #include "base/arena.h"
 
-#include <check.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "tests/check_main.h"
 
 /* The address sanitizer would end the test where malloc returns NULL. */
 const char *__asan_default_options(void);
@@ -86,15 +86,10 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("arena");
-    TCase *t = tcase_create("arena");
+    TCase *t = check_case(s, "arena");
     tcase_add_test(t, test_impossible_sizes_give_null);
     tcase_add_test(t, test_blocks_are_aligned_zeroed_and_apart);
     tcase_add_test(t, test_large_blocks_have_room);
     tcase_add_test(t, test_text_is_copied);
-    suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return check_run(s);
 }

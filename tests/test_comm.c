@@ -2,12 +2,11 @@
  * 1 to 4 ranks; each test is collective, so an assertion is agreed on before it is made. */
 #include "base/comm.h"
 
-#include <check.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "tests/check_main.h"
 
 static int rank, ranks;
 
@@ -94,21 +93,14 @@ int main(int argc, char **argv)
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-    alarm(100); /* a deadlock ends the job */
     Suite *s = suite_create("comm");
-    TCase *t = tcase_create("comm");
+    TCase *t = check_case(s, "comm");
     tcase_add_test(t, test_agree_tells_the_lowest_failure);
     tcase_add_test(t, test_agree_without_an_error_struct);
     tcase_add_test(t, test_agree_is_silent_when_all_is_well);
     tcase_add_test(t, test_agree_within_a_part);
     tcase_add_test(t, test_int_takes_what_fits);
-    suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_set_fork_status(runner, CK_NOFORK); /* forking under MPI crashes */
-    srunner_run_all(runner, rank == 0 ? CK_NORMAL : CK_SILENT);
-    int failed = srunner_ntests_failed(runner), most;
-    srunner_free(runner);
-    MPI_Allreduce(&failed, &most, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+    int failed = check_run_ranks(s);
     MPI_Finalize();
-    return most ? EXIT_FAILURE : EXIT_SUCCESS;
+    return failed;
 }

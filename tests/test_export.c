@@ -1,5 +1,4 @@
 /* test_export.c - the table a store becomes: JSON that parses, CSV by RFC 4180. */
-#include <check.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include "coord/export.h"
 #include "coord/filter.h"
 #include "coord/state.h"
+#include "tests/check_main.h"
 
 static struct err e;
 
@@ -177,8 +177,7 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("export");
-    TCase *t = tcase_create("export");
-    suite_add_tcase(s, t);
+    TCase *t = check_case(s, "export");
     tcase_add_test(t, test_full_disk_is_an_error);
     tcase_add_test(t, test_json_has_one_row_a_trial);
     tcase_add_test(t, test_json_says_null_for_nan);
@@ -186,9 +185,5 @@ int main(void)
     tcase_add_test(t, test_csv_has_a_header);
     tcase_add_test(t, test_texts_are_quoted);
     tcase_add_test(t, test_filter_drops_rows);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return check_run(s);
 }

@@ -1,13 +1,12 @@
 /* test_expr.c - conditions: what is refused, where and why; what is true. */
-#include <check.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/expr.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "tests/check_main.h"
 
 static const struct {
     const char *key;
@@ -241,18 +240,12 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("expr");
-    TCase *all = tcase_create("all");
+    Suite *s = suite_create("expr");
+    TCase *all = check_case(s, "all");
     tcase_add_loop_test(all, test_wrong_conditions_are_explained, 0,
                         sizeof wrong / sizeof *wrong);
     tcase_add_test(all, test_depth_is_limited_and_length_is_not);
     tcase_add_loop_test(all, test_conditions_have_values, 0, sizeof right / sizeof *right);
     tcase_add_test(all, test_any_words_are_read_or_refused);
-    tcase_set_timeout(all, 60);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return check_run(s);
 }

@@ -1,6 +1,5 @@
 /* test_field.c - settings as rows: every complaint as the user sees it, then values, defaults
  * and their texts. */
-#include <check.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include "base/field.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "tests/check_main.h"
 
 static const struct row kind_rows[] = {{"mlp"}, {"two_layer"}, {"cnn"}};
 static const struct table kind_table = TABLE("model", kind_rows);
@@ -357,8 +357,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("field");
-    TCase *all = tcase_create("all");
+    Suite *s = suite_create("field");
+    TCase *all = check_case(s, "all");
     tcase_add_loop_test(all, test_wrong_settings_are_explained, 0,
                         sizeof wrong / sizeof *wrong);
     tcase_add_test(all, test_report_is_whole);
@@ -367,10 +367,5 @@ int main(void)
     tcase_add_test(all, test_values_have_texts_and_numbers);
     tcase_add_test(all, test_numbers_survive_their_text);
     tcase_add_test(all, test_fields_apply_where_they_matter);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return check_run(s);
 }

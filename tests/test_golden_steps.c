@@ -242,7 +242,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {test_tiny_steps_equal_pytorch, test_mlp_steps_equal_pytorch,
-                            test_cosine_equals_pytorch};
-    return core_run("golden steps", tests, sizeof tests / sizeof *tests);
+    Suite *s = suite_create("golden steps");
+    TCase *t = check_case(s, "golden steps");
+    tcase_add_test(t, test_tiny_steps_equal_pytorch);
+    tcase_add_test(t, test_mlp_steps_equal_pytorch);
+    tcase_add_test(t, test_cosine_equals_pytorch);
+    return check_run(s);
 }

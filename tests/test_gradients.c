@@ -151,9 +151,11 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {test_every_activation_loss_and_model_matches_differences,
-                            test_frozen_output_has_no_gradient_but_passes_it_on,
-                            test_backward_accumulates_over_parts_of_a_batch,
-                            test_nan_reaches_the_loss};
-    return core_run("gradients", tests, sizeof tests / sizeof *tests);
+    Suite *s = suite_create("gradients");
+    TCase *t = check_case(s, "gradients");
+    tcase_add_test(t, test_every_activation_loss_and_model_matches_differences);
+    tcase_add_test(t, test_frozen_output_has_no_gradient_but_passes_it_on);
+    tcase_add_test(t, test_backward_accumulates_over_parts_of_a_batch);
+    tcase_add_test(t, test_nan_reaches_the_loss);
+    return check_run(s);
 }

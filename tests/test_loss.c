@@ -72,7 +72,11 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {test_classes_a_loss_cannot_do_have_no_outputs, test_values_by_hand,
-                            test_large_outputs_stay_finite, test_score_counts_right_answers};
-    return core_run("loss", tests, sizeof tests / sizeof *tests);
+    Suite *s = suite_create("loss");
+    TCase *t = check_case(s, "loss");
+    tcase_add_test(t, test_classes_a_loss_cannot_do_have_no_outputs);
+    tcase_add_test(t, test_values_by_hand);
+    tcase_add_test(t, test_large_outputs_stay_finite);
+    tcase_add_test(t, test_score_counts_right_answers);
+    return check_run(s);
 }

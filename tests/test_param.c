@@ -153,9 +153,12 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {
-        test_mup_at_base_width_is_standard_bit_for_bit, test_mup_factors_are_those_of_the_paper,
-        test_mup_moves_outputs_the_same_at_every_width, test_initializers_have_their_moments,
-        test_frozen_output_is_half_plus_half_minus};
-    return core_run("param", tests, sizeof tests / sizeof *tests);
+    Suite *s = suite_create("param");
+    TCase *t = check_case(s, "param");
+    tcase_add_test(t, test_mup_at_base_width_is_standard_bit_for_bit);
+    tcase_add_test(t, test_mup_factors_are_those_of_the_paper);
+    tcase_add_test(t, test_mup_moves_outputs_the_same_at_every_width);
+    tcase_add_test(t, test_initializers_have_their_moments);
+    tcase_add_test(t, test_frozen_output_is_half_plus_half_minus);
+    return check_run(s);
 }

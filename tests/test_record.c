@@ -61,7 +61,11 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {test_grids_have_their_steps, test_grids_finer_than_steps_merge,
-                            test_long_runs_do_not_overflow, test_no_more_than_max_are_written};
-    return core_run("record", tests, sizeof tests / sizeof *tests);
+    Suite *s = suite_create("record");
+    TCase *t = check_case(s, "record");
+    tcase_add_test(t, test_grids_have_their_steps);
+    tcase_add_test(t, test_grids_finer_than_steps_merge);
+    tcase_add_test(t, test_long_runs_do_not_overflow);
+    tcase_add_test(t, test_no_more_than_max_are_written);
+    return check_run(s);
 }

@@ -1,20 +1,16 @@
 /* test_results.c - a store made by h5py (golden/results/gen_store.py) is read back. */
-#include <check.h>
-#include <fcntl.h>
 #include <hdf5.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "coord/filter.h"
 #include "coord/journal.h"
 #include "coord/results.h"
 #include "coord/state.h"
+#include "tests/check_main.h"
 
 #define SMALL TESTS_DIR "/golden/results/small.h5"
 
@@ -318,8 +314,7 @@ int main(void)
 {
     if (!mkdtemp(folder)) return 1;
     Suite *s = suite_create("results");
-    TCase *t = tcase_create("results");
-    suite_add_tcase(s, t);
+    TCase *t = check_case(s, "results");
     tcase_add_test(t, test_missing_store_is_named);
     tcase_add_test(t, test_other_file_is_refused);
     tcase_add_test(t, test_broken_store_is_refused);
@@ -333,11 +328,8 @@ int main(void)
     tcase_add_test(t, test_numbers_are_shortest_and_plain);
     tcase_add_test(t, test_filter_with_unknown_key_is_refused);
     tcase_add_test(t, test_filter_selects_trials);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = check_run(s);
     char command[64];
     snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command) != 0 || failed > 0;
+    return system(command) != 0 || failed;
 }

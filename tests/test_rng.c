@@ -2,11 +2,11 @@
  * here is left to chance: a seed gives the same verdict every time. */
 #include "base/rng.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "tests/check_main.h"
 
 enum { MANY = 1 << 20 };
 
@@ -311,8 +311,7 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("rng");
-    TCase *t = tcase_create("rng");
-    tcase_set_timeout(t, 60);
+    TCase *t = check_case(s, "rng");
     tcase_add_test(t, test_block_gives_known_answers);
     tcase_add_test(t, test_streams_of_other_names_differ);
     tcase_add_test(t, test_words_are_those_of_the_blocks);
@@ -325,10 +324,5 @@ int main(void)
     tcase_add_test(t, test_normals_never_change);
     tcase_add_test(t, test_normals_are_normal);
     tcase_add_test(t, test_normal_of_the_scalar_reader_is_normal);
-    suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return check_run(s);
 }

@@ -46,8 +46,11 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {test_constant_is_one, test_cosine_falls_from_one_towards_zero,
-                            test_warmup_rises_then_the_schedule_starts,
-                            test_factors_stay_between_zero_and_one};
-    return core_run("schedule", tests, sizeof tests / sizeof *tests);
+    Suite *s = suite_create("schedule");
+    TCase *t = check_case(s, "schedule");
+    tcase_add_test(t, test_constant_is_one);
+    tcase_add_test(t, test_cosine_falls_from_one_towards_zero);
+    tcase_add_test(t, test_warmup_rises_then_the_schedule_starts);
+    tcase_add_test(t, test_factors_stay_between_zero_and_one);
+    return check_run(s);
 }

@@ -1,11 +1,11 @@
 /* test_scheduler.c - simulated workers: every trial once, nobody idle for long. */
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/rng.h"
 #include "coord/scheduler.h"
+#include "tests/check_main.h"
 
 enum { MAX_TRIALS = 20000, MAX_WORKERS = 64, MAX_BATCH = 256, MAX_HELD = 2 * MAX_BATCH };
 
@@ -235,8 +235,8 @@ START_TEST(test_rate_is_learned)
 END_TEST
 
 /* Every trial once, and an end that is near the best possible. */
-static void check_run(int n, double low, double high, int workers, double base, double rate,
-                      double slack)
+static void check_makespan(int n, double low, double high, int workers, double base,
+                           double rate, double slack)
 {
     make_trials(n, low, high);
     static struct world world;
@@ -253,12 +253,12 @@ static void check_run(int n, double low, double high, int workers, double base, 
 START_TEST(test_makespan_is_near_the_bound)
 {
     /* The last trials are the shortest, so that what is lost is about one of them. */
-    check_run(1000, 1e8, 1e12, 4, 0, 1e10, 1.02);
-    check_run(1000, 1e8, 1e12, 16, 1e-4, 1e9, 1.02);
-    check_run(MAX_TRIALS, 1e4, 1e6, 8, 3e-4, 1e10, 1.02);  /* tiny: overhead rules */
-    check_run(MAX_TRIALS, 1e7, 1e7, 64, 1e-4, 1e10, 1.05); /* 22 s of 1 ms trials in all */
-    check_run(2000, 1e6, 1e10, 32, 1e-4, 1e10, 1.05);
-    check_run(5, 1e10, 1e11, 16, 0, 1e10, 1.0); /* fewer trials than workers */
+    check_makespan(1000, 1e8, 1e12, 4, 0, 1e10, 1.02);
+    check_makespan(1000, 1e8, 1e12, 16, 1e-4, 1e9, 1.02);
+    check_makespan(MAX_TRIALS, 1e4, 1e6, 8, 3e-4, 1e10, 1.02);  /* tiny: overhead rules */
+    check_makespan(MAX_TRIALS, 1e7, 1e7, 64, 1e-4, 1e10, 1.05); /* 22 s of 1 ms trials in all */
+    check_makespan(2000, 1e6, 1e10, 32, 1e-4, 1e10, 1.05);
+    check_makespan(5, 1e10, 1e11, 16, 0, 1e10, 1.0); /* fewer trials than workers */
 }
 END_TEST
 
@@ -337,8 +337,8 @@ END_TEST
 
 int main(void)
 {
-    TCase *c = tcase_create("scheduler");
-    tcase_set_timeout(c, 60);
+    Suite *s = suite_create("scheduler");
+    TCase *c = check_case(s, "scheduler");
     tcase_add_test(c, test_nothing_to_do_hands_out_nothing);
     tcase_add_test(c, test_only_what_is_to_be_done_goes_out_longest_first);
     tcase_add_test(c, test_asking_twice_hands_out_nothing_twice);
@@ -352,11 +352,5 @@ int main(void)
     tcase_add_test(c, test_stop_hands_out_no_more_but_waits);
     tcase_add_test(c, test_trials_without_cost_finish_too);
     tcase_add_test_raise_signal(c, test_finishing_what_is_not_out_is_a_bug, 6); /* SIGABRT */
-    Suite *s = suite_create("scheduler");
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return check_run(s);
 }

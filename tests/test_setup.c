@@ -179,7 +179,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {test_contradictions_name_the_key_to_blame, test_sizes_are_resolved,
-                            test_cost_is_that_of_the_matrix_products};
-    return core_run("setup", tests, sizeof tests / sizeof *tests);
+    Suite *s = suite_create("setup");
+    TCase *t = check_case(s, "setup");
+    tcase_add_test(t, test_contradictions_name_the_key_to_blame);
+    tcase_add_test(t, test_sizes_are_resolved);
+    tcase_add_test(t, test_cost_is_that_of_the_matrix_products);
+    return check_run(s);
 }

@@ -1,10 +1,9 @@
 /* test_statistics.c - means, quantiles and bootstrap intervals over seeds. */
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/rng.h"
 #include "linalg/statistics.h"
+#include "tests/check_main.h"
 
 START_TEST(test_no_values_have_no_mean)
 {
@@ -146,8 +145,7 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("statistics");
-    TCase *t = tcase_create("statistics");
-    suite_add_tcase(s, t);
+    TCase *t = check_case(s, "statistics");
     tcase_add_test(t, test_no_values_have_no_mean);
     tcase_add_test(t, test_one_seed_has_no_interval);
     tcase_add_test(t, test_quantiles_are_those_of_type_7);
@@ -158,9 +156,5 @@ int main(void)
     tcase_add_test(t, test_pairs_resample_seeds);
     tcase_add_test(t, test_pairs_leave_out_missing_scores);
     tcase_add_test(t, test_intervals_separate_without_common_point);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return check_run(s);
 }

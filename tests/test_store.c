@@ -1,8 +1,7 @@
 /* test_store.c - a store is made, refused, filled and extended without losing a bit. */
 #include <mpi.h>
-#include <time.h>
 
-#include "store_fake.h"
+#include "tests/store_fake.h"
 
 static const char *const provenance[] = {"git",      "0123abc",      "sweep", "name: fake\n",
                                          "resolved", "name: fake\n", NULL};
@@ -384,7 +383,7 @@ START_TEST(test_store_without_representations_works)
 }
 END_TEST
 
-/* ---- other readers, cost ---- */
+/* ---- other readers ---- */
 
 START_TEST(test_others_can_read_it)
 {
@@ -405,34 +404,11 @@ START_TEST(test_others_can_read_it)
 }
 END_TEST
 
-START_TEST(test_a_tiny_row_is_written_fast)
-{
-    int64_t row[64];
-    struct timespec a, b;
-    sweep.record.n_layers = sweep.record.n_slots = 0;
-    sweep.record.n_metrics = 1;
-    fake.records = 2;
-    const struct plan *p = fake_plan();
-    prepared(p, row);
-    start_mpi();
-    struct store *s;
-    ck_assert_int_eq(store_open(path, &sweep.record, &s, &e), ERR_OK);
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
-    for (int i = 0; i < 2000; i++) fake_write(s, p, i % 12, row[i % 12]);
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
-    store_close(s, &e);
-    double ms =
-        (1e3 * (double)(b.tv_sec - a.tv_sec) + 1e-6 * (double)(b.tv_nsec - a.tv_nsec)) / 2000;
-    if (getenv("SHOAL_TEST_TIMES")) printf("%.3f ms a row\n", ms);
-    ck_assert_msg(ms < 3, "%g ms", ms); /* about 0.1 measured; sanitizers take more */
-}
-END_TEST
-
 int main(void)
 {
-    TCase *c = tcase_create("store");
+    Suite *s = suite_create("store");
+    TCase *c = check_case(s, "store");
     tcase_add_checked_fixture(c, setup, teardown);
-    tcase_set_timeout(c, 60);
     tcase_add_test(c, test_file_that_is_no_store_is_refused);
     tcase_add_test(c, test_folder_that_is_not_there_is_an_error);
     tcase_add_loop_test(c, test_store_of_another_sweep_is_refused, 0,
@@ -450,12 +426,5 @@ int main(void)
     tcase_add_test(c, test_leftover_of_a_killed_extension_is_removed);
     tcase_add_test(c, test_store_without_representations_works);
     tcase_add_test(c, test_others_can_read_it);
-    tcase_add_test(c, test_a_tiny_row_is_written_fast);
-    Suite *s = suite_create("store");
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return check_run(s);
 }

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "base/rng.h"
-#include "store_fake.h"
+#include "tests/store_fake.h"
 
 enum { ROUNDS = 20 };
 
@@ -129,16 +129,10 @@ END_TEST
 
 int main(void)
 {
-    TCase *c = tcase_create("store crash");
+    Suite *s = suite_create("store crash");
+    TCase *c = check_case(s, "store crash");
     tcase_add_checked_fixture(c, setup, teardown);
-    tcase_set_timeout(c, 100);
     tcase_add_test(c, test_killed_writer_leaves_whole_rows);
     tcase_add_test(c, test_killed_extension_leaves_old_or_new_store);
-    Suite *s = suite_create("store crash");
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return check_run(s);
 }

@@ -2,7 +2,6 @@
  *
  * A file of tests/sweeps that starts with "# expect LINE:COLUMN words" has one mistake, there,
  * and its report must contain the words. Every other file must be right. */
-#include <check.h>
 #include <dirent.h>
 #include <jansson.h>
 #include <math.h>
@@ -13,6 +12,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "coord/plan.h"
+#include "tests/check_main.h"
 
 #define SWEEPS TESTS_DIR "/sweeps/"
 
@@ -281,7 +281,7 @@ START_TEST(test_defaults)
     ck_assert_int_eq(s->seeds, 1);
     ck_assert_int_eq(s->record.grid, GRID_LOG);
     ck_assert_int_eq(s->record.grid_count, 10);
-    ck_assert_int_eq(s->record.n_metrics, s->experiment->metrics.count);
+    ck_assert_int_eq(s->record.n_metrics, s->experiment->metrics->count);
     ck_assert_int_eq(s->record.n_layers, 0);
     ck_assert_int_eq(s->record.train_subset, 2048);
     ck_assert(s->run.max_failed == HUGE_VAL);
@@ -368,7 +368,7 @@ START_TEST(test_schema_knows_every_setting)
     json_t *root = json_loads(text, 0, NULL);
     ck_assert_ptr_nonnull(root);
     const struct experiment *x = (const struct experiment *)table_row(&experiments, 0);
-    const struct table *tables[] = {&sweep_settings, &x->fields};
+    const struct table *tables[] = {&sweep_settings, x->fields};
     for (int t = 0; t < 2; t++)
         for (int i = 0; i < tables[t]->count; i++) {
             const char *key = table_row(tables[t], i)->name;
@@ -391,9 +391,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("sweep");
-    TCase *wrong = tcase_create("wrong"), *right = tcase_create("right");
-    tcase_set_timeout(wrong, 100);
+    Suite *s = suite_create("sweep");
+    TCase *wrong = check_case(s, "wrong"), *right = check_case(s, "right");
     tcase_add_test(wrong, test_broken_files_are_located);
     tcase_add_test(wrong, test_many_mistakes_are_all_told);
     tcase_add_loop_test(wrong, test_wrong_set_is_quoted, 0,
@@ -408,11 +407,5 @@ int main(void)
     tcase_add_test(right, test_members_arrive);
     tcase_add_test(right, test_set_overrides);
     tcase_add_test(right, test_schema_knows_every_setting);
-    suite_add_tcase(suite, wrong);
-    suite_add_tcase(suite, right);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return check_run(s);
 }

@@ -1,7 +1,6 @@
 /* test_text.c - near names, numbers for people, a growing string. */
 #include "base/text.h"
 
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "tests/check_main.h"
 
 START_TEST(test_distance_counts_edits)
 {
@@ -148,20 +148,32 @@ START_TEST(test_text_grows)
 }
 END_TEST
 
+START_TEST(test_csv_is_quoted_where_it_must)
+{
+    static const struct {
+        const char *cell, *written;
+    } known[] = {{"", ""},           {"0.5", "0.5"},         {"two words", "two words"},
+                 {"a,b", "\"a,b\""}, {"a\"b", "\"a\"\"b\""}, {"a\nb", "\"a\nb\""},
+                 {"a\r", "\"a\r\""}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        struct text t = {0};
+        text_add_csv(&t, known[i].cell);
+        ck_assert_str_eq(t.at, known[i].written);
+        text_clear(&t);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("text");
-    TCase *t = tcase_create("text");
+    TCase *t = check_case(s, "text");
     tcase_add_test(t, test_distance_counts_edits);
     tcase_add_test(t, test_nearest_suggests_only_what_is_near);
     tcase_add_test(t, test_double_reads_back);
     tcase_add_test(t, test_numbers_for_people);
     tcase_add_test(t, test_durations_carry);
     tcase_add_test(t, test_text_grows);
-    suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    tcase_add_test(t, test_csv_is_quoted_where_it_must);
+    return check_run(s);
 }

@@ -39,8 +39,9 @@ static struct record everything(void)
                        .probe_n = 20,
                        .diverged_above = HUGE_VAL,
                        .train_subset = 40};
-    for (r.n_metrics = 0; r.n_metrics < METRIC_COUNT; r.n_metrics++)
-        snprintf(r.metric[r.n_metrics], TASK_NAME, "%s", metric_rows[r.n_metrics].row.name);
+    for (r.n_metrics = 0; r.n_metrics < metrics.count; r.n_metrics++)
+        snprintf(r.metric[r.n_metrics], TASK_NAME, "%s",
+                 table_row(&metrics, r.n_metrics)->name);
     return r;
 }
 
@@ -499,18 +500,20 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {test_real_world_is_the_plain_loop,
-                            test_full_batch_is_the_plain_loop,
-                            test_ideal_world_is_the_plain_loop_on_fresh_samples,
-                            test_ideal_world_of_a_finite_pool_uses_each_sample_once,
-                            test_same_trial_has_the_same_bits_whatever_ran_between,
-                            test_records_are_steps_and_subsets,
-                            test_metrics_do_not_depend_on_what_else_is_recorded,
-                            test_representations_are_the_layers_outputs,
-                            test_divergence_is_an_outcome,
-                            test_divergence_of_the_first_batch_keeps_the_record_before_it,
-                            test_divergence_in_the_last_step_is_seen,
-                            test_samples_held_or_fetched_are_the_same,
-                            test_data_set_is_kept_between_trials};
-    return core_run("trainer", tests, sizeof tests / sizeof *tests);
+    Suite *s = suite_create("trainer");
+    TCase *t = check_case(s, "trainer");
+    tcase_add_test(t, test_real_world_is_the_plain_loop);
+    tcase_add_test(t, test_full_batch_is_the_plain_loop);
+    tcase_add_test(t, test_ideal_world_is_the_plain_loop_on_fresh_samples);
+    tcase_add_test(t, test_ideal_world_of_a_finite_pool_uses_each_sample_once);
+    tcase_add_test(t, test_same_trial_has_the_same_bits_whatever_ran_between);
+    tcase_add_test(t, test_records_are_steps_and_subsets);
+    tcase_add_test(t, test_metrics_do_not_depend_on_what_else_is_recorded);
+    tcase_add_test(t, test_representations_are_the_layers_outputs);
+    tcase_add_test(t, test_divergence_is_an_outcome);
+    tcase_add_test(t, test_divergence_of_the_first_batch_keeps_the_record_before_it);
+    tcase_add_test(t, test_divergence_in_the_last_step_is_seen);
+    tcase_add_test(t, test_samples_held_or_fetched_are_the_same);
+    tcase_add_test(t, test_data_set_is_kept_between_trials);
+    return check_run(s);
 }

@@ -90,7 +90,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {test_functions_are_accurate, test_small_arguments_keep_their_digits,
-                            test_ends_of_the_range};
-    return core_run("vmath", tests, sizeof tests / sizeof *tests);
+    Suite *s = suite_create("vmath");
+    TCase *t = check_case(s, "vmath");
+    tcase_add_test(t, test_functions_are_accurate);
+    tcase_add_test(t, test_small_arguments_keep_their_digits);
+    tcase_add_test(t, test_ends_of_the_range);
+    return check_run(s);
 }

@@ -1,6 +1,5 @@
 /* test_yaml.c - what the reader refuses and how it says so, then what it reads; and that no
  * mutation of a sweep file makes it crash. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 
 #include "base/rng.h"
 #include "base/yaml.h"
+#include "tests/check_main.h"
 
 static struct yaml_file *parse(const char *text)
 {
@@ -405,8 +405,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("yaml");
-    TCase *wrong = tcase_create("wrong"), *right = tcase_create("right");
+    Suite *s = suite_create("yaml");
+    TCase *wrong = check_case(s, "wrong"), *right = check_case(s, "right");
     tcase_add_loop_test(wrong, test_broken_is_reported, 0, sizeof broken / sizeof *broken);
     tcase_add_test(wrong, test_deep_nesting_is_refused);
     tcase_add_test(wrong, test_nesting_of_64_is_read);
@@ -416,15 +416,8 @@ int main(void)
     tcase_add_loop_test(wrong, test_no_number_is_explained, 0,
                         sizeof no_number / sizeof *no_number);
     tcase_add_test(wrong, test_mutations_never_crash);
-    tcase_set_timeout(wrong, 60);
     tcase_add_loop_test(right, test_numbers_are_read, 0, sizeof numbers / sizeof *numbers);
     tcase_add_test(right, test_tree_knows_its_places);
     tcase_add_test(right, test_windows_files_are_read);
-    suite_add_tcase(suite, wrong);
-    suite_add_tcase(suite, right);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return check_run(s);
 }

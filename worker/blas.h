@@ -9,7 +9,8 @@
 #include "worker/real.h"
 
 /* c[m, n] = op(a) op(b) + beta c, op(a) is [m, k], op(b) is [k, n]; all three without gaps
- * between rows. Local. cost     2 m n k flops */
+ * between rows. Local.
+ * cost     2 m n k flops */
 static inline void blas_gemm(CBLAS_TRANSPOSE trans_a, CBLAS_TRANSPOSE trans_b, int64_t m,
                              int64_t n, int64_t k, const real *a, const real *b, real beta,
                              real *c)

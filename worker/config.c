@@ -14,7 +14,7 @@
 #define ID .flags = FIELD_IDENTITY
 #define MANY 1e15
 
-const struct field config_rows[] = {
+static const struct field rows[] = {
     {{"data.name", "data set or stream", NULL},
      FIELD_NAME,
      AT(data.name),
@@ -249,7 +249,4 @@ const struct field config_rows[] = {
      ID},
 };
 
-_Static_assert(sizeof config_rows / sizeof *config_rows == CONFIG_COUNT,
-               "CONFIG_COUNT is wrong");
-
-const struct table config_fields = CONFIG_TABLE;
+const struct table config_fields = TABLE("setting", rows);

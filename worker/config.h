@@ -7,15 +7,6 @@
 #include "worker/task.h"
 
 /* Rows of struct field over struct config. */
-enum { CONFIG_COUNT = 31 };
-extern const struct field config_rows[CONFIG_COUNT];
 extern const struct table config_fields;
-
-/* The table as an initialiser. */
-#define CONFIG_TABLE                                                                           \
-    {                                                                                          \
-        .kind = "setting", .rows = config_rows, .stride = sizeof(struct field),                \
-        .count = CONFIG_COUNT                                                                  \
-    }
 
 #endif

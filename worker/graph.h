@@ -66,8 +66,9 @@ struct graph {
 enum err_code graph_init(struct graph *g, struct arena *arena, const struct graph_shape *input,
                          struct err *e);
 
-/* Appends a node: the operation's name in `ops`, its settings. It becomes g->node[g->n_nodes -
- * 1]. errors   ERR_NOMEM; ERR_CONFIG if the parameters are too many. Local. */
+/* Appends a node: the operation's name in `ops`, its settings. It becomes the last of g->node.
+ * Local.
+ * errors   ERR_NOMEM; ERR_CONFIG if the parameters are too many */
 enum err_code graph_add(struct graph *g, const char *op, struct node_settings set,
                         struct err *e);
 
@@ -79,7 +80,8 @@ enum err_code graph_param(struct graph *g, struct node *n, const char *suffix, s
 double graph_bytes(const struct graph *g, int64_t capacity);
 
 /* Makes the blocks and buffers; the graph is complete now. Parameters and gradients are 0.
- * errors   ERR_NOMEM. Local. */
+ * Local.
+ * errors   ERR_NOMEM */
 enum err_code graph_allocate(struct graph *g, int64_t capacity, struct err *e);
 
 /* Gives back what operations hold beyond the arena. Local. */

@@ -31,15 +31,6 @@ struct metric {
 };
 
 /* The metrics of plain training: rows of struct metric. */
-enum { METRIC_COUNT = 9 };
-extern const struct metric metric_rows[METRIC_COUNT];
 extern const struct table metrics;
-
-/* The table as an initialiser. */
-#define METRIC_TABLE                                                                           \
-    {                                                                                          \
-        .kind = "metric", .rows = metric_rows, .stride = sizeof(struct metric),                \
-        .count = METRIC_COUNT                                                                  \
-    }
 
 #endif

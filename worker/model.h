@@ -19,8 +19,8 @@ struct model {
 extern const struct table models;
 
 /* Builds the configuration's network on samples of a shape, with the factors of its
- * parametrization; no large memory yet (graph_allocate). errors   ERR_CONFIG starts with the
- * key to blame; ERR_NOMEM. Local. */
+ * parametrization; no large memory yet (graph_allocate). Local.
+ * errors   ERR_CONFIG starts with the key to blame; ERR_NOMEM */
 enum err_code model_build(const struct config *c, const struct graph_shape *input,
                           int64_t outputs, struct arena *arena, struct graph *g, struct err *e);
 

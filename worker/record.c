@@ -2,7 +2,6 @@
 #include "worker/record.h"
 
 #include <math.h>
-#include <stddef.h>
 
 #include "base/err.h"
 

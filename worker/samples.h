@@ -35,7 +35,8 @@ double samples_bytes(const struct data_shape *shape, int64_t n);
 double samples_held(const struct data_shape *shape, int64_t n, double *budget);
 
 /* Fills a set whose data, split, n and index the caller has set: index is copied, and samples
- * are held in memory as samples_held says. errors   ERR_NOMEM. Local. */
+ * are held in memory as samples_held says. Local.
+ * errors   ERR_NOMEM */
 enum err_code samples_load(struct samples *s, double *budget, struct arena *arena,
                            struct err *e);
 

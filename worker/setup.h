@@ -40,8 +40,9 @@ struct setup {
 };
 
 /* Resolves and checks. known are the metrics that record may name. Memory of the arena holds
- * the graph's plan, no buffers. Local. errors   ERR_CONFIG where settings contradict each other
- * or a name is unknown; the text starts with the dotted key to blame. ERR_NOMEM */
+ * the graph's plan, no buffers. Local.
+ * errors   ERR_CONFIG where settings contradict each other or a name is unknown; the text
+ *          starts with the dotted key to blame. ERR_NOMEM */
 enum err_code setup_init(struct setup *s, const struct table *known, struct arena *arena,
                          struct err *e);
 
@@ -49,7 +50,8 @@ enum err_code setup_init(struct setup *s, const struct table *known, struct aren
 double setup_samples_bytes(const struct setup *s);
 
 /* experiment.shape for plain training: no data set is opened, no large memory taken. Same
- * errors, and those of data_shape. Local. cost     microseconds */
+ * errors, and those of data_shape. Local.
+ * cost     microseconds */
 enum err_code setup_shape(const struct config *config, const struct record *record,
                           const struct table *known, struct trial_shape *out, struct err *e);
 

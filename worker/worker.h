@@ -15,7 +15,8 @@ struct worker *worker_create(void);
 void worker_destroy(struct worker *w); /* of NULL is fine */
 
 /* The data set of a configuration, open; the one of the trial before if its settings and the
- * root seed are the same. Borrowed until the next call. errors   as data_open. Local. */
+ * root seed are the same. Borrowed until the next call. Local.
+ * errors   as data_open */
 enum err_code worker_data(struct worker *w, const struct config *c, uint64_t root,
                           const struct data **out, struct err *e);
 
@@ -27,7 +28,8 @@ struct worker_sets {
 /* Training set: a subset of a finite pool seeded by the root seed alone, or the first samples
  * of an endless stream. Test and probe sets: the first samples of their split. Sets are held in
  * memory as far as SAMPLES_BUDGET reaches, the training set first. Call worker_data before, for
- * the same trial. Borrowed until the next call. errors   ERR_NOMEM. Local. */
+ * the same trial. Borrowed until the next call. Local.
+ * errors   ERR_NOMEM */
 enum err_code worker_samples(struct worker *w, const struct setup *s,
                              const struct worker_sets **out, struct err *e);
 

@@ -19,6 +19,10 @@ grep -q -- "--output" "$W/err" || fail "no suggestion for --ouptut"
 status_is 2 "bad --np" "$SHOAL" run x.yaml --np zero
 status_is 2 "missing operand" "$SHOAL" check
 status_is 3 "missing file" "$SHOAL" check nowhere.yaml
+status_is 3 "endless file" timeout 60 "$SHOAL" check /dev/zero
+{ cat "$SWEEPS/tiny.yaml"; printf '\0\nunknown: 1\n'; } >nul.yaml
+status_is 2 "what stands behind a NUL" "$SHOAL" check nul.yaml
+grep -q "control character U+0000" "$W/err" || fail "a NUL is not located: $(head -1 "$W/err")"
 
 ok "init" "$SHOAL" init first.yaml
 ok "check of init's file" "$SHOAL" check first.yaml

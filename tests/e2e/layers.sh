@@ -1,6 +1,6 @@
 #!/bin/bash
 # layers.sh - includes go to the own folder or to one on its left; coord's plain parts know no
-# training; every name in a table is documented.
+# training.
 cd "$(dirname "$(readlink -f "$0")")/../.." || exit 1
 bad=0
 rooms=(base linalg worker experiments coord)
