@@ -28,6 +28,8 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {test_first_step_of_adam_is_lr_for_any_decay};
-    return core_run("optim", tests, sizeof tests / sizeof *tests);
+    Suite *s = suite_create("optim");
+    TCase *t = check_case(s, "optim");
+    tcase_add_test(t, test_first_step_of_adam_is_lr_for_any_decay);
+    return check_run(s);
 }
