@@ -100,13 +100,19 @@ static int read_sweep(struct job *job, const struct options *o)
     return err_status(code);
 }
 
-/* Sets the journal's run going: who runs what where. Local to rank 0. */
+/* Sets the journal's run going: who runs what where, and which trials of earlier runs are not
+ * among it. Local to rank 0. */
 static enum err_code note_run(struct job *job, struct err *e)
 {
     struct event run = {.name = "run", .count = job->plan->n_trials, .worker = job->size};
     for (int64_t t = 0; t < job->plan->n_trials; t++) run.cost += plan_flops(job->plan, t);
     gethostname(run.text, 64);
     TRY(journal_append(job->journal, &run, e));
+    const struct trial_status *known;
+    for (int64_t place = 0; (known = state_next(job->state, &place));)
+        if (plan_find(job->plan, known->id) < 0)
+            TRY(journal_append(job->journal,
+                               &(struct event){.name = "dropped", .trial = known->id}, e));
     return journal_sync(job->journal, e);
 }
 
