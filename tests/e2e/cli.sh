@@ -40,6 +40,10 @@ ok "run" timeout 120 "$SHOAL" run "$SWEEPS/tiny.yaml" -o t.h5 --np 2 --progress 
 ok "status" "$SHOAL" status t.h5 --json
 for key in '"schema": 1' '"state": "done"' '"done": 12' '"eta_s"'; do has "status --json" "$key"; done
 status_is 0 "status --exit-code" "$SHOAL" status t.h5 --exit-code
+mkdir -p unaligned.h5.d/alignment.h5 # where the analysis wants to put a file
+status_is 3 "failing analysis" ranks 2 run "$SWEEPS/tiny.yaml" -o unaligned.h5
+status_is 3 "status of a failed run" "$SHOAL" status unaligned.h5 --exit-code
+has "a failed run is not dead" "^failed "
 ok "export --json" "$SHOAL" export t.h5 --json
 for key in '"schema": ?1' '"rows"' '"trial"' '"state": ?"done"' '"seed"' '"model.width"' '"test_acc"'; do
     has "export --json" "$key"
