@@ -29,8 +29,8 @@ bool run_launched(void)
  * of one rank, which would all write the same store. */
 static enum err_code world_check(int size, struct err *e)
 {
-    const char *names[] = {"OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"};
-    for (int i = 0; i < 2; i++) {
+    const char *names[] = {"OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS", "PMI_SIZE"};
+    for (int i = 0; i < 3; i++) {
         const char *text = getenv(names[i]);
         if (!text) continue;
         if (atoi(text) == size) return ERR_OK;
