@@ -335,6 +335,13 @@ START_TEST(test_table_is_bold_only_where_intervals_separate)
     ck_assert_int_eq(report_table_make(r, &spec, 1, &t, &e), ERR_OK);
     ck_assert_ptr_null(strstr(t.tex.at, "textbf"));
     report_table_clear(&t);
+    *spec.filter = '\0';
+    const struct results_axis *rows = results_axis(r, spec.rows);
+    for (int64_t i = 0; i < r->n_trials; i++) /* all of relu: nothing to be better than */
+        if (strcmp(rows->text[i], "relu") == 0) r->state[i] = TRIAL_DIVERGED;
+    ck_assert_int_eq(report_table_make(r, &spec, 1, &t, &e), ERR_OK);
+    ck_assert_ptr_null(strstr(t.tex.at, "textbf"));
+    report_table_clear(&t);
     results_destroy(r);
 }
 END_TEST
