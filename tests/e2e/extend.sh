@@ -30,5 +30,6 @@ grep -q '^12 trials: 12 done$' "$W/out" || fail "status counts trials that are n
 status_is 2 "other root seed" ranks 1 run "$SWEEPS/tiny.yaml" --set seed=8 -o "$W/s.h5"
 status_is 2 "other recording" ranks 1 run "$SWEEPS/tiny.yaml" --set 'record.metrics=[test_loss]' -o "$W/s.h5"
 status_is 2 "nothing in common" ranks 1 run "$SWEEPS/tiny.yaml" --set optim.lr=0.05 -o "$W/s.h5"
+status_is 2 "plan refuses what run refuses" "$SHOAL" plan "$SWEEPS/tiny.yaml" --set optim.lr=0.05 -o "$W/s.h5"
 grep -q -- '-o' "$W/err" || fail "refusal does not say what to do"
 finish
