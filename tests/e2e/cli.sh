@@ -70,6 +70,7 @@ status_is 2 "bad file under mpirun" ranks 2 run "$SWEEPS/unknown_key.yaml" -o ba
 [ ! -e bad.h5 ] || fail "a broken file made a store"
 status_is 3 "srun without --mpi" env OMPI_COMM_WORLD_SIZE= SLURM_STEP_ID=0 SLURM_STEP_NUM_TASKS=4 \
     timeout 60 "$SHOAL" run "$SWEEPS/tiny.yaml" -o w.h5
+status_is 3 "no such launcher" "$SHOAL" run "$SWEEPS/tiny.yaml" -o w.h5 --launcher nowhere
 status_is 3 "a launcher of another MPI" env PMI_RANK=1 PMI_SIZE=4 timeout 60 "$SHOAL" run "$SWEEPS/tiny.yaml" -o w.h5
 grep -q -- "--mpi=" "$W/err" || fail "the world-size message names no fix"
 
