@@ -248,6 +248,10 @@ START_TEST(test_line_figure_tells_what_it_shows)
     ck_assert_ptr_nonnull(strstr(f.setup.at, "set logscale x\nset logscale y"));
     ck_assert_ptr_nonnull(strstr(f.setup.at, "set xtics ('16' 16, '64' 64, '256' 256)"));
     figure_clear(&f);
+    snprintf(spec.filter, sizeof spec.filter, "model.width <= 64");
+    f = drawn(r, &spec);
+    ck_assert_ptr_nonnull(strstr(f.answer.at, "at width 64 (1 diverged)\n"));
+    figure_clear(&f);
     results_destroy(r);
 }
 END_TEST
