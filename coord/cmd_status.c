@@ -12,12 +12,19 @@
 
 #define ALIVE_S 30 /* rank 0 shows a sign of life every two seconds */
 
-/* running, done, stopped (ended, resumable), dead (no sign of life), none. */
+/* Has the last run come to its end, well or not? */
+static bool is_over(const struct run_status *run)
+{
+    return run->ended > 0 && run->ended >= run->started;
+}
+
+/* running, done, stopped (ended, resumable), failed (ended by an error), dead (no sign of
+ * life), none. */
 static const char *run_word(const struct run_status *run, double age)
 {
     if (run->runs == 0) return "none";
-    if (run->ended > 0 && run->ended >= run->started)
-        return run->exit_code == 75 ? "stopped" : "done";
+    if (is_over(run))
+        return run->exit_code == 75 ? "stopped" : run->exit_code <= 1 ? "done" : "failed";
     return age >= 0 && age < ALIVE_S ? "running" : "dead";
 }
 
@@ -37,9 +44,7 @@ static void print_json(const struct state *s, const char *word, double age)
     json_object_set_new(root, "heartbeat_age_s", json_real(age));
     json_object_set_new(root, "started", json_real(run->started));
     json_object_set_new(root, "exit_code",
-                        strcmp(word, "done") == 0 || strcmp(word, "stopped") == 0
-                            ? json_integer(run->exit_code)
-                            : json_null());
+                        is_over(run) ? json_integer(run->exit_code) : json_null());
     json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
     putchar('\n');
     json_decref(root);
@@ -50,14 +55,17 @@ static void print_text(const struct state *s, const char *word, double age)
     const struct run_status *run = state_run(s);
     char counts[256], ago[32], beat[32], eta[32];
     double left = progress_eta_s(s);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    double age_of_run = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec - run->started;
     bool running = strcmp(word, "running") == 0;
     if (run->runs == 0) {
         printf("nothing has run yet\n");
         return;
     }
     printf("%s  %d rank%s on %s, started %s ago, heartbeat %s ago\n", word, run->ranks,
-           run->ranks == 1 ? "" : "s", run->host,
-           text_duration((double)time(NULL) - run->started, ago), text_duration(age, beat));
+           run->ranks == 1 ? "" : "s", run->host, text_duration(fmax(0, age_of_run), ago),
+           text_duration(age, beat));
     printf("%lld trials: %s", (long long)run->trials,
            progress_counts(s, ", ", false, counts, sizeof counts));
     if (running && !isnan(left)) printf("     ETA %s", text_duration(left, eta));
@@ -77,7 +85,7 @@ int cmd_status(const struct options *o)
         }
         if (state_read(o->arg[0], &s, &e) != ERR_OK) return cli_fail(&e);
         const char *word = run_word(state_run(s), age);
-        int exit_code = state_run(s)->exit_code;
+        int exit_code = is_over(state_run(s)) ? state_run(s)->exit_code : 75;
         if (o->json)
             print_json(s, word, age);
         else
@@ -85,10 +93,7 @@ int cmd_status(const struct options *o)
         fflush(stdout);
         state_destroy(s);
         bool running = strcmp(word, "running") == 0;
-        if (!running || !o->watch) {
-            bool over = strcmp(word, "done") == 0 || strcmp(word, "stopped") == 0;
-            return !o->exit_code ? 0 : over ? exit_code : 75;
-        }
+        if (!running || !o->watch) return o->exit_code ? exit_code : 0;
         nanosleep(&(struct timespec){.tv_sec = 2}, NULL);
     }
 }

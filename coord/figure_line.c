@@ -459,6 +459,15 @@ static void say_missing(const struct line *l, struct text *t)
         text_add(t, " The x axis is linear: not all values are positive.");
 }
 
+/* "0.5 [0.4, 0.6] at width 64", and how many trials are not in the mean. */
+static void say_point(const struct line *l, struct text *t, const struct series_point *p)
+{
+    char text[LABEL_SIZE];
+    figure_add_interval(t, &p->value);
+    text_add(t, " at %s", value_text(l->spec->x, p->text, text));
+    if (p->n_diverged) text_add(t, " (%lld diverged)", (long long)p->n_diverged);
+}
+
 /* "relu: 0.5 [0.4, 0.6] at width 64, 0.7 [0.6, 0.8] at width 4096": the ends of x, or the
  * extremes of y where x is names. */
 static void say_series(const struct line *l, struct text *t, int64_t h)
@@ -472,12 +481,10 @@ static void say_series(const struct line *l, struct text *t, int64_t h)
     if (!a) return;
     char text[LABEL_SIZE];
     if (*l->s.series[h].name) text_add(t, "%s: ", key_text(l, h, text));
-    figure_add_interval(t, &a->value);
-    text_add(t, " at %s", value_text(l->spec->x, a->text, text));
+    say_point(l, t, a);
     if (b != a) {
         text_add(t, ", ");
-        figure_add_interval(t, &b->value);
-        text_add(t, " at %s", value_text(l->spec->x, b->text, text));
+        say_point(l, t, b);
     }
     text_add(t, "\n");
 }

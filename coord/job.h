@@ -25,6 +25,7 @@ struct job {
     int64_t *row; /* [n_trials] in the store */
     struct journal *journal;
     struct state *state;
+    bool noted; /* the journal has the beginning of this run */
 };
 
 /* Set by SIGUSR1: hand out no more trials, wait for those that run, end with status 75. */

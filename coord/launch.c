@@ -79,7 +79,7 @@ static pid_t start(const char **word)
     execvp(word[0], (char *const *)word);
     fprintf(stderr, "shoal: cannot start %s: %s (Debian: apt install openmpi-bin)\n", word[0],
             strerror(errno));
-    _exit(127);
+    _exit(3); /* the environment */
 }
 
 /* Waits for the child, drawing; passes the first signal on as SIGTERM. Returns its wait status.

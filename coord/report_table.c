@@ -59,13 +59,15 @@ static bool is_best(const struct grid *g, int64_t row, int64_t column)
     if (g->s.of_pairs) better = 1;
     const struct statistics_interval *v = &cell(g, row, column)->value;
     if (!g->spec->bold || better == 0 || v->n == 0 || g->s.n_series < 2) return false;
+    bool compared = false;
     for (int64_t i = 0; i < g->s.n_series; i++) {
         const struct statistics_interval *other = &cell(g, i, column)->value;
         if (i == row || other->n == 0) continue;
         if (better * (v->mean - other->mean) <= 0 || !statistics_separate(v, other))
             return false;
+        compared = true;
     }
-    return true;
+    return compared; /* alone in its column, all others diverged, it is not the best */
 }
 
 /* ---- CSV ---- */

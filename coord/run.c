@@ -29,8 +29,8 @@ bool run_launched(void)
  * of one rank, which would all write the same store. */
 static enum err_code world_check(int size, struct err *e)
 {
-    const char *names[] = {"OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"};
-    for (int i = 0; i < 2; i++) {
+    const char *names[] = {"OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS", "PMI_SIZE"};
+    for (int i = 0; i < 3; i++) {
         const char *text = getenv(names[i]);
         if (!text) continue;
         if (atoi(text) == size) return ERR_OK;
@@ -100,13 +100,20 @@ static int read_sweep(struct job *job, const struct options *o)
     return err_status(code);
 }
 
-/* Sets the journal's run going: who runs what where. Local to rank 0. */
+/* Sets the journal's run going: who runs what where, and which trials of earlier runs are not
+ * among it. Local to rank 0. */
 static enum err_code note_run(struct job *job, struct err *e)
 {
     struct event run = {.name = "run", .count = job->plan->n_trials, .worker = job->size};
     for (int64_t t = 0; t < job->plan->n_trials; t++) run.cost += plan_flops(job->plan, t);
     gethostname(run.text, 64);
     TRY(journal_append(job->journal, &run, e));
+    job->noted = true;
+    const struct trial_status *known;
+    for (int64_t place = 0; (known = state_next(job->state, &place));)
+        if (plan_find(job->plan, known->id) < 0)
+            TRY(journal_append(job->journal,
+                               &(struct event){.name = "dropped", .trial = known->id}, e));
     return journal_sync(job->journal, e);
 }
 
@@ -207,14 +214,19 @@ static int status_of(const struct tally *t)
     return t->failed ? 1 : 0;
 }
 
+/* The event that the run is over. Local to rank 0. */
+static enum err_code note_end(struct job *job, int status, struct err *e)
+{
+    TRY(journal_append(job->journal, &(struct event){.name = "ended", .count = status}, e));
+    job->noted = false;
+    return journal_sync(job->journal, e);
+}
+
 /* One line that says how it ended, and the event. Local to rank 0. */
 static enum err_code conclude(struct job *job, const struct tally *t, int status, double began,
                               struct err *e)
 {
-    struct event ended = {.count = status};
-    snprintf(ended.name, sizeof ended.name, "ended");
-    TRY(journal_append(job->journal, &ended, e));
-    TRY(journal_sync(job->journal, e));
+    TRY(note_end(job, status, e));
     if (job->fronted || job->quiet) return ERR_OK;
     char took[32];
     fprintf(stderr,
@@ -260,6 +272,8 @@ int run_ranks(const struct options *o, const char *store)
         }
     }
     if (code != ERR_OK) status = job.rank == 0 ? cli_fail(&e) : err_status(code);
+    struct err ignored;
+    if (job.noted) note_end(&job, status, &ignored); /* failed, not dead */
     MPI_Bcast(&status, 1, MPI_INT, 0, job.world);
     job_end(&job);
     return job.fronted && code == ERR_OK ? 0 : status;

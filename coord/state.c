@@ -25,7 +25,7 @@ const struct table trial_states = TABLE("trial state", state_rows);
 
 struct state {
     struct trial_status *trial;
-    int64_t n, capacity;
+    int64_t n, capacity, n_dropped;
     int64_t *slot; /* [n_slots] place in trial, -1: free; n_slots a power of two > 2 n */
     uint64_t n_slots;
     int64_t count[TRIAL_STATES];
@@ -83,13 +83,26 @@ static bool is_finished(enum trial_state state)
     return state == TRIAL_DONE || state == TRIAL_DIVERGED || state == TRIAL_FAILED;
 }
 
+/* Takes a trial into the sums, or out of them: sign 1 or -1. */
+static void sum(struct state *s, const struct trial_status *t, int sign)
+{
+    s->count[t->state] += sign;
+    if (is_finished(t->state)) s->run.flops_done += sign * t->cost;
+}
+
 static void enter(struct state *s, struct trial_status *t, enum trial_state state)
 {
-    if (is_finished(t->state)) s->run.flops_done -= t->cost;
-    s->count[t->state]--;
-    s->count[state]++;
+    sum(s, t, -1);
     t->state = state;
-    if (is_finished(t->state)) s->run.flops_done += t->cost;
+    sum(s, t, 1);
+}
+
+static void take_back(struct state *s, struct trial_status *t)
+{
+    if (!t->dropped) return;
+    t->dropped = false;
+    s->n_dropped--;
+    sum(s, t, 1);
 }
 
 /* Apply functions. t is the event's trial, NULL for events of the run. */
@@ -107,6 +120,7 @@ static void apply_run(struct state *s, struct trial_status *unused, const struct
     (void)unused;
     for (int64_t i = 0; i < s->n; i++) {
         struct trial_status *t = &s->trial[i];
+        take_back(s, t); /* until this run drops it as well */
         if (t->state == TRIAL_QUEUED || t->state == TRIAL_RUNNING) enter(s, t, TRIAL_PLANNED);
     }
     s->run.trials = event->count;
@@ -135,6 +149,7 @@ static void apply_ended(struct state *s, struct trial_status *unused, const stru
 static void note(struct state *s, struct trial_status *t, const struct event *event,
                  enum trial_state state)
 {
+    take_back(s, t);
     if (event->attempt > t->attempts) t->attempts = event->attempt;
     t->worker = event->worker;
     t->since = event->time;
@@ -191,6 +206,15 @@ static void apply_lost(struct state *s, struct trial_status *t, const struct eve
     finish(s, t, event, TRIAL_LOST);
 }
 
+static void apply_dropped(struct state *s, struct trial_status *t, const struct event *event)
+{
+    (void)event;
+    if (t->dropped) return;
+    sum(s, t, -1);
+    t->dropped = true;
+    s->n_dropped++;
+}
+
 /* The members of struct event that an event uses stand in its help. */
 static const struct event_row {
     struct row row;
@@ -213,6 +237,7 @@ static const struct event_row {
      apply_failed},
     {{"lost", "its worker died: trial, attempt, worker, text = reason"}, true, apply_lost},
     {{"retry", "to be tried again: trial"}, true, apply_planned},
+    {{"dropped", "in the store, but not in the plan of this run: trial"}, true, apply_dropped},
     {{"ended", "a run ends: count = exit code"}, false, apply_ended},
 };
 const struct table state_events = TABLE("event", rows);
@@ -262,6 +287,11 @@ const struct trial_status *state_find(const struct state *s, uint64_t id)
     return place >= 0 ? &s->trial[place] : NULL;
 }
 
+const struct trial_status *state_next(const struct state *s, int64_t *place)
+{
+    return *place < s->n ? &s->trial[(*place)++] : NULL;
+}
+
 const struct run_status *state_run(const struct state *s)
 {
     return &s->run;
@@ -270,6 +300,6 @@ const struct run_status *state_run(const struct state *s)
 void state_counts(const struct state *s, int64_t count[TRIAL_STATES])
 {
     memcpy(count, s->count, sizeof s->count);
-    int64_t never_seen = s->run.trials - s->n;
+    int64_t never_seen = s->run.trials - (s->n - s->n_dropped);
     if (never_seen > 0) count[TRIAL_PLANNED] += never_seen;
 }

@@ -30,6 +30,7 @@ struct trial_status {
     double seconds; /* of work, when done */
     double cost;    /* FLOPs */
     uint64_t checksum;
+    bool dropped; /* not in the plan last run: in no sum */
     char *reason; /* of a failure or a divergence, or NULL; owned by the state */
 };
 
@@ -62,7 +63,13 @@ enum err_code state_read(const char *store_path, struct state **out, struct err 
  * a run begins (event "run"), trials that were queued or running in a run that is gone become
  * planned again. */
 const struct trial_status *state_find(const struct state *s, uint64_t id);
+
+/* Every trial with an event, one a call, NULL after the last; *place starts at 0. */
+const struct trial_status *state_next(const struct state *s, int64_t *place);
+
 const struct run_status *state_run(const struct state *s);
+
+/* Of the trials in the plan last run. */
 void state_counts(const struct state *s, int64_t count[TRIAL_STATES]);
 
 #endif

@@ -234,6 +234,16 @@ void store_old_close(struct store_old *old)
     arena_clear(&old->arena);
 }
 
+enum err_code store_old_shares(const struct store_old *old, int64_t common, int64_t n_trials,
+                               struct err *e)
+{
+    if (common > 0) return ERR_OK;
+    return ERR(e, ERR_CONFIG,
+               "the store '%s' belongs to another sweep: none of its %lld trials is among "
+               "the %lld of the sweep file; write to another store (-o)",
+               old->path, (long long)old->n_rows, (long long)n_trials);
+}
+
 /* Gives every trial its row. */
 static enum err_code init_rows(struct store_layout *l, const struct store_old *old,
                                int64_t *row, struct arena *arena, struct err *e)
@@ -249,11 +259,7 @@ static enum err_code init_rows(struct store_layout *l, const struct store_old *o
         if (t >= 0) row[t] = r;
         common += t >= 0;
     }
-    if (old && common == 0)
-        return ERR(e, ERR_CONFIG,
-                   "the store '%s' belongs to another sweep: none of its %lld trials is among "
-                   "the %lld of the sweep file; write to another store (-o)",
-                   old->path, (long long)old->n_rows, (long long)n);
+    if (old) TRY(store_old_shares(old, common, n, e));
     for (int64_t t = 0; t < n; t++)
         if (row[t] < 0) {
             row[t] = l->n_rows;

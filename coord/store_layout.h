@@ -53,6 +53,10 @@ enum err_code store_old_open(const char *path, const struct sweep *sweep, struct
                              struct err *e);
 void store_old_close(struct store_old *old);
 
+/* A store and a plan of n_trials that have no trial in common are of two sweeps: ERR_CONFIG. */
+enum err_code store_old_shares(const struct store_old *old, int64_t common, int64_t n_trials,
+                               struct err *e);
+
 /* Path of the class's group, under the root. Returns out. */
 const char *store_class_path(const struct record *record, int layer, int64_t d, char *out,
                              size_t size);

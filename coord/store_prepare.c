@@ -82,12 +82,15 @@ enum err_code store_compare(const char *path, const struct plan *plan, int64_t *
     *fresh = plan->n_trials;
     if (access(path, F_OK) != 0) return ERR_OK;
     enum err_code code = store_old_open(path, plan->sweep, &old, e);
+    int64_t common = 0;
     for (int64_t r = 0; code == ERR_OK && r < old.n_rows; r++) {
         bool wanted = plan_find(plan, old.id[r]) >= 0;
         bool finished = old.state[r] == TRIAL_DONE || old.state[r] == TRIAL_DIVERGED;
         *kept += wanted && finished;
         *changed += !wanted;
+        common += wanted;
     }
+    if (code == ERR_OK) code = store_old_shares(&old, common, plan->n_trials, e);
     *fresh -= *kept;
     store_old_close(&old);
     return code;

@@ -245,6 +245,10 @@ START_TEST(test_line_figure_tells_what_it_shows)
     ck_assert_ptr_nonnull(strstr(f.setup.at, "set logscale x\nset logscale y"));
     ck_assert_ptr_nonnull(strstr(f.setup.at, "set xtics ('16' 16, '64' 64, '256' 256)"));
     figure_clear(&f);
+    snprintf(spec.filter, sizeof spec.filter, "model.width <= 64");
+    f = drawn(r, &spec);
+    ck_assert_ptr_nonnull(strstr(f.answer.at, "at width 64 (1 diverged)\n"));
+    figure_clear(&f);
     results_destroy(r);
 }
 END_TEST
@@ -329,6 +333,13 @@ START_TEST(test_table_is_bold_only_where_intervals_separate)
     ck_assert_ptr_nonnull(strstr(t.csv.at, "\nrelu,64,0.61,0.6,0.62,"));
     report_table_clear(&t);
     snprintf(spec.filter, sizeof spec.filter, "seed == 0"); /* no intervals, nothing bold */
+    ck_assert_int_eq(report_table_make(r, &spec, 1, &t, &e), ERR_OK);
+    ck_assert_ptr_null(strstr(t.tex.at, "textbf"));
+    report_table_clear(&t);
+    *spec.filter = '\0';
+    const struct results_axis *rows = results_axis(r, spec.rows);
+    for (int64_t i = 0; i < r->n_trials; i++) /* all of relu: nothing to be better than */
+        if (strcmp(rows->text[i], "relu") == 0) r->state[i] = TRIAL_DIVERGED;
     ck_assert_int_eq(report_table_make(r, &spec, 1, &t, &e), ERR_OK);
     ck_assert_ptr_null(strstr(t.tex.at, "textbf"));
     report_table_clear(&t);

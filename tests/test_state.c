@@ -80,7 +80,7 @@ START_TEST(test_each_event_leads_to_its_state)
         ck_assert_int_eq(counted(s, cases[i].state), 1);
     }
     ck_assert_int_eq(state_events.count,
-                     sizeof cases / sizeof *cases + 3); /* created, run, ended */
+                     sizeof cases / sizeof *cases + 4); /* created, run, dropped, ended */
     state_destroy(s);
 }
 END_TEST
@@ -127,6 +127,29 @@ START_TEST(test_run_makes_what_was_out_planned_again)
     ck_assert_int_eq(counted(s, TRIAL_PLANNED), 5);
     ck_assert_int_eq(state_run(s)->runs, 2);
     ck_assert_int_eq(state_run(s)->workers, 1);
+    state_destroy(s);
+}
+END_TEST
+
+START_TEST(test_dropped_trials_are_in_no_sum_until_the_next_run)
+{
+    struct state *s = begun(3, 30);
+    for (uint64_t id = 1; id <= 3; id++) apply(s, "done", id, 10, 1);
+    struct event run = {.name = "run", .count = 4, .worker = 3, .cost = 100};
+    state_apply(s, &run); /* of trials 3 to 6 */
+    apply(s, "dropped", 1, 0, 0);
+    apply(s, "dropped", 2, 0, 0);
+    apply(s, "dropped", 2, 0, 0);
+    ck_assert_int_eq(counted(s, TRIAL_DONE), 1);
+    ck_assert_int_eq(counted(s, TRIAL_PLANNED), 3);
+    ck_assert(state_run(s)->flops_done == 10 && state_run(s)->flops_left == 90);
+    ck_assert_int_eq(state_find(s, 1)->state, TRIAL_DONE); /* the store has it still */
+    apply(s, "started", 4, 30, 0);
+    ck_assert_int_eq(counted(s, TRIAL_PLANNED), 2);
+    state_apply(s, &(struct event){.name = "run", .count = 6, .worker = 3, .cost = 120});
+    ck_assert_int_eq(counted(s, TRIAL_DONE), 3);
+    ck_assert_int_eq(counted(s, TRIAL_PLANNED), 3);
+    ck_assert(state_run(s)->flops_done == 30);
     state_destroy(s);
 }
 END_TEST
@@ -248,6 +271,7 @@ int main(void)
     tcase_add_test(c, test_each_event_leads_to_its_state);
     tcase_add_test(c, test_finished_trial_keeps_what_its_event_said);
     tcase_add_test(c, test_run_makes_what_was_out_planned_again);
+    tcase_add_test(c, test_dropped_trials_are_in_no_sum_until_the_next_run);
     tcase_add_test(c, test_new_store_forgets_what_was);
     tcase_add_test(c, test_run_and_its_end_are_described);
     tcase_add_test(c, test_progress_is_weighted_by_cost);

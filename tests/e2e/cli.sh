@@ -44,6 +44,10 @@ ok "run" timeout 120 "$SHOAL" run "$SWEEPS/tiny.yaml" -o t.h5 --np 2 --progress 
 ok "status" "$SHOAL" status t.h5 --json
 for key in '"schema": 1' '"state": "done"' '"done": 12' '"eta_s"'; do has "status --json" "$key"; done
 status_is 0 "status --exit-code" "$SHOAL" status t.h5 --exit-code
+mkdir -p unaligned.h5.d/alignment.h5 # where the analysis wants to put a file
+status_is 3 "failing analysis" ranks 2 run "$SWEEPS/tiny.yaml" -o unaligned.h5
+status_is 3 "status of a failed run" "$SHOAL" status unaligned.h5 --exit-code
+has "a failed run is not dead" "^failed "
 ok "export --json" "$SHOAL" export t.h5 --json
 for key in '"schema": ?1' '"rows"' '"trial"' '"state": ?"done"' '"seed"' '"model.width"' '"test_acc"'; do
     has "export --json" "$key"
@@ -70,6 +74,8 @@ status_is 2 "bad file under mpirun" ranks 2 run "$SWEEPS/unknown_key.yaml" -o ba
 [ ! -e bad.h5 ] || fail "a broken file made a store"
 status_is 3 "srun without --mpi" env OMPI_COMM_WORLD_SIZE= SLURM_STEP_ID=0 SLURM_STEP_NUM_TASKS=4 \
     timeout 60 "$SHOAL" run "$SWEEPS/tiny.yaml" -o w.h5
+status_is 3 "no such launcher" "$SHOAL" run "$SWEEPS/tiny.yaml" -o w.h5 --launcher nowhere
+status_is 3 "a launcher of another MPI" env PMI_RANK=1 PMI_SIZE=4 timeout 60 "$SHOAL" run "$SWEEPS/tiny.yaml" -o w.h5
 grep -q -- "--mpi=" "$W/err" || fail "the world-size message names no fix"
 
 "$SHOAL" run "$SWEEPS/slow.yaml" -o busy.h5 --np 2 --progress none >/dev/null 2>&1 &

@@ -23,8 +23,13 @@ numbers "$W/s.h5" >"$W/new.txt"
 ok "made at once" ranks 3 run "$SWEEPS/tiny.yaml" --seeds 3 --set 'sweep.axes.model.activation=[relu, tanh, gelu]' -o "$W/once.h5"
 numbers "$W/once.h5" | cmp - "$W/new.txt" || fail "grown and made at once differ"
 
+ok "another activation" ranks 2 run "$SWEEPS/tiny.yaml" --set 'sweep.axes.model.activation=[relu, sine]' -o "$W/s.h5"
+ok "status of a part" "$SHOAL" status "$W/s.h5"
+grep -q '^12 trials: 12 done$' "$W/out" || fail "status counts trials that are not in the sweep: $(tail -n 1 "$W/out")"
+
 status_is 2 "other root seed" ranks 1 run "$SWEEPS/tiny.yaml" --set seed=8 -o "$W/s.h5"
 status_is 2 "other recording" ranks 1 run "$SWEEPS/tiny.yaml" --set 'record.metrics=[test_loss]' -o "$W/s.h5"
 status_is 2 "nothing in common" ranks 1 run "$SWEEPS/tiny.yaml" --set optim.lr=0.05 -o "$W/s.h5"
+status_is 2 "plan refuses what run refuses" "$SHOAL" plan "$SWEEPS/tiny.yaml" --set optim.lr=0.05 -o "$W/s.h5"
 grep -q -- '-o' "$W/err" || fail "refusal does not say what to do"
 finish
