@@ -42,6 +42,25 @@ static enum err_code world_check(int size, struct err *e)
     return ERR_OK;
 }
 
+/* srun that tells its tasks nothing of each other: MPI_Init would abort with status 1. Returns
+ * the exit status, printed by the first task. Local. */
+static int pmi_check(void)
+{
+    static const char *const known[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK",
+                                        "PMI_FD"};
+    const char *size = getenv("SLURM_STEP_NUM_TASKS");
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (getenv(known[i])) return 0;
+    if (!getenv("SLURM_STEP_ID") || !size || atoi(size) == 1) return 0;
+    const char *task = getenv("SLURM_PROCID");
+    struct err e = {.rank = -1};
+    enum err_code code = ERR(&e, ERR_ENV,
+                             "srun started %s tasks that know nothing of each other: start "
+                             "with `srun --mpi=pmix` or with mpirun",
+                             size);
+    return task && atoi(task) > 0 ? err_status(code) : cli_fail(&e);
+}
+
 static void on_drain(int signal)
 {
     (void)signal;
@@ -55,6 +74,8 @@ static void abort_all(void)
 
 static enum err_code job_start(struct job *job, struct err *e)
 {
+    struct sigaction drain = {.sa_handler = on_drain, .sa_flags = SA_RESTART};
+    sigaction(SIGUSR1, &drain, NULL); /* first: a rank that dies in MPI_Init hangs mpirun */
     setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0); /* waiting ranks must not take a core */
     MPI_Init(NULL, NULL);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
@@ -65,8 +86,6 @@ static enum err_code job_start(struct job *job, struct err *e)
     MPI_Comm_size(job->world, &job->size);
     job->n_workers = job->size > 1 ? job->size - 1 : 1;
     job->fronted = getenv("SHOAL_FRONTED") != NULL;
-    struct sigaction drain = {.sa_handler = on_drain, .sa_flags = SA_RESTART};
-    sigaction(SIGUSR1, &drain, NULL);
     TRY(world_check(job->size, e));
     bool trains = job->size == 1 || job->rank > 0;
     MPI_Comm_split(job->world, trains ? 0 : MPI_UNDEFINED, job->rank, &job->workers);
@@ -201,9 +220,10 @@ static bool stopped(struct job *job, const struct tally *tally)
     return early;
 }
 
+/* A drain is resumable whatever failed; a run that stopped over its failures is not. */
 static int status_of(const struct tally *t)
 {
-    if (t->stopped && !t->failed) return err_status(ERR_STOPPED);
+    if (t->stopped && (job_drain || !t->failed)) return err_status(ERR_STOPPED);
     return t->failed ? 1 : 0;
 }
 
@@ -244,7 +264,8 @@ int run_ranks(const struct options *o, const char *store)
     struct err e = {.rank = -1};
     struct tally tally = {0};
     double began = job_now();
-    int status = 0;
+    int status = pmi_check();
+    if (status) return status;
     enum err_code code = job_start(&job, &e);
     if (code == ERR_OK) {
         status = read_sweep(&job, o);
@@ -269,10 +290,12 @@ int run_align(const struct options *o, const char *store, const struct analysis_
 {
     struct job job = {.store = store};
     struct err e = {.rank = -1};
+    int status = pmi_check();
+    if (status) return status;
     enum err_code code = job_start(&job, &e);
     if (code == ERR_OK) code = measure(job.world, store, spec, o->force, &e);
     if (code == ERR_OK && job.rank == 0 && o->json) code = run_print_scores(store, spec, &e);
-    int status = code == ERR_OK ? 0 : job.rank == 0 ? cli_fail(&e) : err_status(code);
+    status = code == ERR_OK ? 0 : job.rank == 0 ? cli_fail(&e) : err_status(code);
     job_end(&job);
     return status;
 }

@@ -37,4 +37,20 @@ live nohup.h5
 kill -HUP $job
 ends 0 "SIGHUP under nohup"
 
+for delay in 0.1 0.2 0.3; do # while the ranks are in MPI_Init, too
+    timeout 60 mpirun -n 2 "$SHOAL" run "$SWEEPS/slow.yaml" -o "early$delay.h5" >/dev/null 2>"$W/err" &
+    job=$!
+    for _ in $(seq 200); do # the first rank's process is there
+        rank=$(pgrep -f "$SHOAL run .*-o early$delay.h5" | tail -n 1)
+        [ "$(readlink "/proc/$rank/exe" 2>/dev/null)" = "$SHOAL" ] && break
+        sleep 0.01
+    done
+    sleep "$delay"
+    pkill -USR1 -P $job mpirun
+    ends 75 "SIGUSR1 $delay s after the ranks began"
+done
+
+status_is 3 "srun without process management" env -u OMPI_COMM_WORLD_SIZE -u PMIX_RANK -u PMI_RANK \
+    SLURM_STEP_ID=0 SLURM_STEP_NUM_TASKS=4 timeout 60 "$SHOAL" run "$SWEEPS/tiny.yaml" -o w.h5
+grep -q -- "--mpi=pmix" "$W/err" || fail "srun's fix is not named"
 finish
