@@ -142,10 +142,14 @@ static enum err_code prepare(struct job *job, struct err *e)
         TRY(journal_sync(job->journal, e));
     }
     struct provenance provenance;
+    job->written = calloc((size_t)job->plan->n_trials + 1, sizeof *job->written);
+    if (!job->written)
+        return ERR(e, ERR_NOMEM, "no memory for %lld rows", (long long)job->plan->n_trials);
     TRY(provenance_collect(&provenance, job, e));
     enum err_code code = store_prepare(job->store, job->plan, provenance.pair, job->row, e);
     provenance_clear(&provenance);
     TRY(code);
+    TRY(store_written(job->store, job->plan, job->written, e));
     TRY(state_read(job->store, &job->state, e));
     return note_run(job, e);
 }
@@ -254,6 +258,7 @@ static void job_end(struct job *job)
     plan_destroy(job->plan);
     sweep_destroy(job->sweep);
     free(job->row);
+    free(job->written);
     if (job->workers != MPI_COMM_NULL) MPI_Comm_free(&job->workers);
     MPI_Finalize();
 }

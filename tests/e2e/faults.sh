@@ -50,6 +50,16 @@ for delay in 0.1 0.2 0.3; do # while the ranks are in MPI_Init, too
     ends 75 "SIGUSR1 $delay s after the ranks began"
 done
 
+ok "whole run" run -o whole.h5 --np 2
+ok "one seed" run -o stale.h5 --np 2 --seeds 1
+cp stale.h5 backup.h5
+ok "all seeds" run -o stale.h5 --np 2
+cp backup.h5 stale.h5
+ok "a store older than its journal" run -o stale.h5 --np 2
+numbers whole.h5 >whole.txt
+numbers stale.h5 >stale.txt
+cmp whole.txt stale.txt || fail "rows that the store lacks were not run again"
+
 status_is 3 "srun without process management" env -u OMPI_COMM_WORLD_SIZE -u PMIX_RANK -u PMI_RANK \
     SLURM_STEP_ID=0 SLURM_STEP_NUM_TASKS=4 timeout 60 "$SHOAL" run "$SWEEPS/tiny.yaml" -o w.h5
 grep -q -- "--mpi=pmix" "$W/err" || fail "srun's fix is not named"
