@@ -291,6 +291,13 @@ int run_ranks(const struct options *o, const char *store)
     return job.fronted && code == ERR_OK ? 0 : status;
 }
 
+/* No run may write while all ranks read, each for itself, which trials are done: they would
+ * disagree and wait for each other forever. */
+static enum err_code align_lock(struct job *job, struct err *e)
+{
+    return job->rank == 0 ? journal_open(job->store, LOCK_WAIT_S, &job->journal, e) : ERR_OK;
+}
+
 int run_align(const struct options *o, const char *store, const struct analysis_spec *spec)
 {
     struct job job = {.store = store};
@@ -298,6 +305,7 @@ int run_align(const struct options *o, const char *store, const struct analysis_
     int status = pmi_check();
     if (status) return status;
     enum err_code code = job_start(&job, &e);
+    if (code == ERR_OK) code = comm_agree(job.world, align_lock(&job, &e), &e);
     if (code == ERR_OK) code = measure(job.world, store, spec, o->force, &e);
     if (code == ERR_OK && job.rank == 0 && o->json) code = run_print_scores(store, spec, &e);
     status = code == ERR_OK ? 0 : job.rank == 0 ? cli_fail(&e) : err_status(code);

@@ -37,6 +37,12 @@ live nohup.h5
 kill -HUP $job
 ends 0 "SIGHUP under nohup"
 
+begin -o align.h5 --np 2
+live align.h5
+status_is 4 "align of a live store" timeout 60 "$SHOAL" align align.h5 --np 1
+kill -TERM $job
+ends 143 "SIGTERM to the front end"
+
 for delay in 0.1 0.2 0.3; do # while the ranks are in MPI_Init, too
     timeout 60 mpirun -n 2 "$SHOAL" run "$SWEEPS/slow.yaml" -o "early$delay.h5" >/dev/null 2>"$W/err" &
     job=$!
