@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/comm.h"
@@ -129,6 +130,24 @@ static enum err_code note_run(struct job *job, struct err *e)
     return journal_sync(job->journal, e);
 }
 
+static struct journal *beating;
+
+static void on_beat(int signal)
+{
+    (void)signal;
+    journal_beat(beating);
+}
+
+/* Signs of life while one rank alone is inside a long trial or measure; NULL ends them. */
+static void beat_alone(struct journal *j)
+{
+    struct sigaction beat = {.sa_handler = j ? on_beat : SIG_IGN, .sa_flags = SA_RESTART};
+    time_t every_s = j ? 2 : 0;
+    if (j) beating = j;
+    sigaction(SIGALRM, &beat, NULL);
+    setitimer(ITIMER_REAL, &(struct itimerval){{every_s, 0}, {every_s, 0}}, NULL);
+}
+
 /* What rank 0 does before any trial: lock, store, state. A journal without its store is
  * history: the event "created" says that nothing before it counts. Local to rank 0. */
 static enum err_code prepare(struct job *job, struct err *e)
@@ -151,6 +170,7 @@ static enum err_code prepare(struct job *job, struct err *e)
     TRY(code);
     TRY(store_written(job->store, job->plan, job->written, e));
     TRY(state_read(job->store, &job->state, e));
+    if (job->size == 1) beat_alone(job->journal);
     return note_run(job, e);
 }
 
@@ -253,6 +273,7 @@ static enum err_code conclude(struct job *job, const struct tally *t, int status
 static void job_end(struct job *job)
 {
     struct err ignored;
+    if (job->size == 1) beat_alone(NULL);
     journal_close(job->journal, &ignored);
     state_destroy(job->state);
     plan_destroy(job->plan);
