@@ -72,7 +72,8 @@ static enum err_code coordinator_setup(struct coordinator *c, struct err *e)
     for (int64_t t = 0; t < plan->n_trials; t++) {
         const struct trial_status *s = state_find(c->job->state, plan_id(plan, t));
         c->cost[t] = plan_flops(plan, t);
-        c->todo[t] = !s || !finished(s->state);
+        /* the journal's word, but no row can be done that an older copy of the store lacks */
+        c->todo[t] = !s || !finished(s->state) || !c->job->written[t];
         c->attempt[t] = s ? s->attempts : 0;
         c->cost_total += c->todo[t] ? c->cost[t] : 0;
         c->tally->before += !c->todo[t];

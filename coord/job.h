@@ -22,7 +22,8 @@ struct job {
 
     /* on rank 0 only */
     struct plan *plan;
-    int64_t *row; /* [n_trials] in the store */
+    int64_t *row;  /* [n_trials] in the store */
+    bool *written; /* [n_trials] the store has the whole row */
     struct journal *journal;
     struct state *state;
     bool noted; /* the journal has the beginning of this run */

@@ -30,11 +30,30 @@ static const char *const environment[][2] = {
     {"SHOAL_FRONTED", "1"},
 };
 
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupted, drain;
 
 static void on_interrupt(int signal)
 {
     interrupted = signal;
+}
+
+static void on_drain(int signal)
+{
+    (void)signal;
+    drain = 1;
+}
+
+/* Takes the signals that are ours to pass on; one that the shell has us ignore (nohup) stays
+ * ignored. */
+static void take_signals(void)
+{
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    struct sigaction action = {.sa_handler = on_interrupt}, before;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (sigaction(ends[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(ends[i], &action, NULL);
+    action.sa_handler = on_drain;
+    sigaction(SIGUSR1, &action, NULL);
 }
 
 void launch_add(struct launch_words *w, const char *word)
@@ -82,8 +101,8 @@ static pid_t start(const char **word)
     _exit(3); /* the environment */
 }
 
-/* Waits for the child, drawing; passes the first signal on as SIGTERM. Returns its wait status.
- */
+/* Waits for the child, drawing; passes the first signal on as SIGTERM, and SIGUSR1.
+ * Returns its wait status. */
 static int wait_child(pid_t child, struct progress *progress)
 {
     int status = 0;
@@ -91,14 +110,26 @@ static int wait_child(pid_t child, struct progress *progress)
     for (;;) {
         pid_t got = waitpid(child, &status, WNOHANG);
         if (got == child) return status;
-        if (got < 0 && errno != EINTR) return 127 << 8;
+        if (got < 0 && errno != EINTR) return 3 << 8;
         if (interrupted && !told) {
             kill(child, SIGTERM);
             told = true;
         }
+        if (drain) kill(child, SIGUSR1); /* the launcher passes it to every rank */
+        drain = 0;
         progress_draw(progress);
         nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
     }
+}
+
+/* Our status. Ranks never end with 1, and with 0 only after the journal says how the run ended:
+ * without that, the launcher failed, or hides that ranks did. */
+static int ended_with(int status, const char *store, int recorded)
+{
+    if (status > 1 || (status == 0 && !store)) return status;
+    if (recorded >= 0) return recorded;
+    fprintf(stderr, "shoal: the launcher ended (status %d) before the run did\n", status);
+    return 3;
 }
 
 int launch(const struct options *o, const struct launch_words *w, const char *store)
@@ -113,10 +144,7 @@ int launch(const struct options *o, const struct launch_words *w, const char *st
     }
     self[length] = '\0';
     line(o, w, launcher, np, self, word);
-    struct sigaction action = {.sa_handler = on_interrupt};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    take_signals();
     struct progress *progress = progress_create(o, store);
     pid_t child = start(word);
     if (child < 0) {
@@ -134,9 +162,8 @@ int launch(const struct options *o, const struct launch_words *w, const char *st
         return 128 + interrupted;
     }
     int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-    if (code == 0 && store && recorded >= 0) return recorded;
     if (code > 128)
         fprintf(stderr, "shoal: a rank was ended by signal %d (%s); the same line continues\n",
                 code - 128, strsignal(code - 128));
-    return code;
+    return ended_with(code, store, recorded);
 }

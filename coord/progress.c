@@ -17,7 +17,7 @@ enum progress_kind { PROGRESS_NONE, PROGRESS_BAR, PROGRESS_LINES, PROGRESS_JSON 
 struct progress {
     const char *store;
     enum progress_kind kind;
-    double began_clock; /* seconds since 1970 */
+    double run_before; /* when the last run in the journal began, 0: none */
     double next, last_line, next_share;
     int lines;           /* of the block on the terminal */
     int64_t done_before; /* finished trials when the run began, -1 while unknown */
@@ -32,13 +32,6 @@ static const struct {
              {"lines", PROGRESS_LINES},
              {"json", PROGRESS_JSON}};
 
-static double clock_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 struct progress *progress_create(const struct options *o, const char *store)
 {
     struct progress *p = calloc(1, sizeof *p);
@@ -51,7 +44,10 @@ struct progress *progress_create(const struct options *o, const char *store)
         if (o->progress && strcmp(o->progress, kinds[i].name) == 0) p->kind = kinds[i].kind;
     if (!store || o->quiet) p->kind = PROGRESS_NONE;
     p->color = cli_color(o);
-    p->began_clock = clock_now();
+    struct state *s = NULL;
+    struct err e;
+    if (store && state_read(store, &s, &e) == ERR_OK) p->run_before = state_run(s)->started;
+    state_destroy(s);
     p->next = p->last_line = job_now();
     p->done_before = -1;
     return p;
@@ -154,7 +150,7 @@ static struct state *state_now(const struct progress *p)
     struct state *s = NULL;
     struct err e;
     if (state_read(p->store, &s, &e) != ERR_OK) return NULL;
-    if (state_run(s)->started >= p->began_clock - 1) return s;
+    if (state_run(s)->started > 0 && state_run(s)->started != p->run_before) return s;
     state_destroy(s);
     return NULL;
 }

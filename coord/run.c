@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/comm.h"
@@ -42,6 +43,25 @@ static enum err_code world_check(int size, struct err *e)
     return ERR_OK;
 }
 
+/* srun that tells its tasks nothing of each other: MPI_Init would abort with status 1. Returns
+ * the exit status, printed by the first task. Local. */
+static int pmi_check(void)
+{
+    static const char *const known[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK",
+                                        "PMI_FD"};
+    const char *size = getenv("SLURM_STEP_NUM_TASKS");
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (getenv(known[i])) return 0;
+    if (!getenv("SLURM_STEP_ID") || !size || atoi(size) == 1) return 0;
+    const char *task = getenv("SLURM_PROCID");
+    struct err e = {.rank = -1};
+    enum err_code code = ERR(&e, ERR_ENV,
+                             "srun started %s tasks that know nothing of each other: start "
+                             "with `srun --mpi=pmix` or with mpirun",
+                             size);
+    return task && atoi(task) > 0 ? err_status(code) : cli_fail(&e);
+}
+
 static void on_drain(int signal)
 {
     (void)signal;
@@ -55,6 +75,8 @@ static void abort_all(void)
 
 static enum err_code job_start(struct job *job, struct err *e)
 {
+    struct sigaction drain = {.sa_handler = on_drain, .sa_flags = SA_RESTART};
+    sigaction(SIGUSR1, &drain, NULL); /* first: a rank that dies in MPI_Init hangs mpirun */
     setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0); /* waiting ranks must not take a core */
     MPI_Init(NULL, NULL);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
@@ -65,8 +87,6 @@ static enum err_code job_start(struct job *job, struct err *e)
     MPI_Comm_size(job->world, &job->size);
     job->n_workers = job->size > 1 ? job->size - 1 : 1;
     job->fronted = getenv("SHOAL_FRONTED") != NULL;
-    struct sigaction drain = {.sa_handler = on_drain, .sa_flags = SA_RESTART};
-    sigaction(SIGUSR1, &drain, NULL);
     TRY(world_check(job->size, e));
     bool trains = job->size == 1 || job->rank > 0;
     MPI_Comm_split(job->world, trains ? 0 : MPI_UNDEFINED, job->rank, &job->workers);
@@ -117,6 +137,24 @@ static enum err_code note_run(struct job *job, struct err *e)
     return journal_sync(job->journal, e);
 }
 
+static struct journal *beating;
+
+static void on_beat(int signal)
+{
+    (void)signal;
+    journal_beat(beating);
+}
+
+/* Signs of life while one rank alone is inside a long trial or measure; NULL ends them. */
+static void beat_alone(struct journal *j)
+{
+    struct sigaction beat = {.sa_handler = j ? on_beat : SIG_IGN, .sa_flags = SA_RESTART};
+    time_t every_s = j ? 2 : 0;
+    if (j) beating = j;
+    sigaction(SIGALRM, &beat, NULL);
+    setitimer(ITIMER_REAL, &(struct itimerval){{every_s, 0}, {every_s, 0}}, NULL);
+}
+
 /* What rank 0 does before any trial: lock, store, state. A journal without its store is
  * history: the event "created" says that nothing before it counts. Local to rank 0. */
 static enum err_code prepare(struct job *job, struct err *e)
@@ -130,11 +168,16 @@ static enum err_code prepare(struct job *job, struct err *e)
         TRY(journal_sync(job->journal, e));
     }
     struct provenance provenance;
+    job->written = calloc((size_t)job->plan->n_trials + 1, sizeof *job->written);
+    if (!job->written)
+        return ERR(e, ERR_NOMEM, "no memory for %lld rows", (long long)job->plan->n_trials);
     TRY(provenance_collect(&provenance, job, e));
     enum err_code code = store_prepare(job->store, job->plan, provenance.pair, job->row, e);
     provenance_clear(&provenance);
     TRY(code);
+    TRY(store_written(job->store, job->plan, job->written, e));
     TRY(state_read(job->store, &job->state, e));
+    if (job->size == 1) beat_alone(job->journal);
     return note_run(job, e);
 }
 
@@ -208,9 +251,10 @@ static bool stopped(struct job *job, const struct tally *tally)
     return early;
 }
 
+/* A drain is resumable whatever failed; a run that stopped over its failures is not. */
 static int status_of(const struct tally *t)
 {
-    if (t->stopped && !t->failed) return err_status(ERR_STOPPED);
+    if (t->stopped && (job_drain || !t->failed)) return err_status(ERR_STOPPED);
     return t->failed ? 1 : 0;
 }
 
@@ -241,11 +285,13 @@ static enum err_code conclude(struct job *job, const struct tally *t, int status
 static void job_end(struct job *job)
 {
     struct err ignored;
+    if (job->size == 1) beat_alone(NULL);
     journal_close(job->journal, &ignored);
     state_destroy(job->state);
     plan_destroy(job->plan);
     sweep_destroy(job->sweep);
     free(job->row);
+    free(job->written);
     if (job->workers != MPI_COMM_NULL) MPI_Comm_free(&job->workers);
     MPI_Finalize();
 }
@@ -256,7 +302,8 @@ int run_ranks(const struct options *o, const char *store)
     struct err e = {.rank = -1};
     struct tally tally = {0};
     double began = job_now();
-    int status = 0;
+    int status = pmi_check();
+    if (status) return status;
     enum err_code code = job_start(&job, &e);
     if (code == ERR_OK) {
         status = read_sweep(&job, o);
@@ -279,14 +326,24 @@ int run_ranks(const struct options *o, const char *store)
     return job.fronted && code == ERR_OK ? 0 : status;
 }
 
+/* No run may write while all ranks read, each for itself, which trials are done: they would
+ * disagree and wait for each other forever. */
+static enum err_code align_lock(struct job *job, struct err *e)
+{
+    return job->rank == 0 ? journal_open(job->store, LOCK_WAIT_S, &job->journal, e) : ERR_OK;
+}
+
 int run_align(const struct options *o, const char *store, const struct analysis_spec *spec)
 {
     struct job job = {.store = store};
     struct err e = {.rank = -1};
+    int status = pmi_check();
+    if (status) return status;
     enum err_code code = job_start(&job, &e);
+    if (code == ERR_OK) code = comm_agree(job.world, align_lock(&job, &e), &e);
     if (code == ERR_OK) code = measure(job.world, store, spec, o->force, &e);
     if (code == ERR_OK && job.rank == 0 && o->json) code = run_print_scores(store, spec, &e);
-    int status = code == ERR_OK ? 0 : job.rank == 0 ? cli_fail(&e) : err_status(code);
+    status = code == ERR_OK ? 0 : job.rank == 0 ? cli_fail(&e) : err_status(code);
     job_end(&job);
     return status;
 }

@@ -41,6 +41,10 @@ struct store;
 enum err_code store_prepare(const char *path, const struct plan *plan,
                             const char *const *provenance, int64_t *row, struct err *e);
 
+/* written[t]: the store has the whole row of trial t of the plan. As store_prepare. */
+enum err_code store_written(const char *path, const struct plan *plan, bool *written,
+                            struct err *e);
+
 /* How many of the plan's trials the store has done, lacks, and has beyond the plan. Reads only;
  * a missing store has none. Local, no MPI needed. */
 enum err_code store_compare(const char *path, const struct plan *plan, int64_t *kept,

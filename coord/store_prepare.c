@@ -73,6 +73,20 @@ enum err_code store_prepare(const char *path, const struct plan *plan,
     return code;
 }
 
+enum err_code store_written(const char *path, const struct plan *plan, bool *written,
+                            struct err *e)
+{
+    struct store_old old;
+    enum err_code code = store_old_open(path, plan->sweep, &old, e);
+    for (int64_t r = 0; code == ERR_OK && r < old.n_rows; r++) {
+        int64_t trial = plan_find(plan, old.id[r]);
+        if (trial >= 0)
+            written[trial] = old.state[r] == TRIAL_DONE || old.state[r] == TRIAL_DIVERGED;
+    }
+    store_old_close(&old);
+    return code;
+}
+
 enum err_code store_compare(const char *path, const struct plan *plan, int64_t *kept,
                             int64_t *fresh, int64_t *changed, struct err *e)
 {
