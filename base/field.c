@@ -334,26 +334,14 @@ double field_number(const struct field *f, const void *values)
     return kinds[f->type].number(value_at(f, values));
 }
 
-/* Is name one of the words of a space-separated list? */
-static bool list_has(const char *list, const char *name)
-{
-    size_t length = strlen(name);
-    for (const char *s = list; s && *s;) {
-        size_t word = strcspn(s, " ");
-        if (word == length && strncmp(s, name, length) == 0) return true;
-        s += word;
-        s += strspn(s, " ");
-    }
-    return false;
-}
-
 bool field_applies(const struct field *f, const struct table *fields, const void *values)
 {
     for (; f->only_names; f = field_find(fields, f->only_key, NULL)) {
         const struct field *on = field_find(fields, f->only_key, NULL);
         INVARIANT(on && on->type == FIELD_NAME);
         char name[MAX_KEY];
-        if (!list_has(f->only_names, field_text(on, values, name, sizeof name))) return false;
+        if (!text_listed(f->only_names, field_text(on, values, name, sizeof name)))
+            return false;
     }
     return true;
 }
@@ -461,7 +449,7 @@ static void check_required(const struct table *fields, const char *section, cons
     for (int i = 0; i < fields->count; i++) {
         const struct field *f = field_row(fields, i);
         const char *key = key_in(&f->row, section);
-        if (!key || !(f->flags & FIELD_REQUIRED) || list_has(skip, key)) continue;
+        if (!key || !(f->flags & FIELD_REQUIRED) || text_listed(skip, key)) continue;
         if (yaml_get(map, key) || !field_applies(f, fields, values)) continue;
         struct complaint c = {0};
         if (f->type == FIELD_NAME)
@@ -487,7 +475,7 @@ void field_read_section(const struct table *fields, const char *section, const c
     }
     for (int k = 0; map && k < map->count; k++) {
         const char *key = map->key[k];
-        if (list_has(skip, key)) continue;
+        if (text_listed(skip, key)) continue;
         int i = find_in(fields, section, key);
         if (i >= 0) {
             bool good = field_read(field_row(fields, i), file, map->child[k], values);

@@ -45,6 +45,18 @@ void text_nearest_try(struct text_nearest *best, const char *known)
     best->found = known;
 }
 
+bool text_listed(const char *list, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = list; at && *at;) {
+        size_t size = strcspn(at, " ");
+        if (size == length && strncmp(at, word, length) == 0) return true;
+        at += size;
+        at += strspn(at, " ");
+    }
+    return false;
+}
+
 const char *text_double(double value, char buffer[32])
 {
     if (isnan(value)) return strcpy(buffer, "nan");

@@ -2,6 +2,7 @@
 #ifndef SHOAL_BASE_TEXT_H
 #define SHOAL_BASE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -18,6 +19,9 @@ void text_nearest_try(struct text_nearest *best, const char *known);
 
 /* Number of edits (insert, delete, replace, swap neighbours) between two words. */
 int text_distance(const char *a, const char *b);
+
+/* Is word one of the words of a space-separated list? A NULL list has none. */
+bool text_listed(const char *list, const char *word);
 
 /* Shortest decimal text that reads back as the same double; "nan", "inf". Returns buffer. */
 const char *text_double(double value, char buffer[32]);

@@ -156,18 +156,9 @@ static const struct flag flags[] = {
 };
 static const struct table flag_table = TABLE("option", flags);
 
-/* Does a space-separated list hold word? */
-static bool listed(const char *list, const char *word)
-{
-    size_t length = strlen(word);
-    for (const char *at = list; (at = strstr(at, word)); at += length)
-        if ((at == list || at[-1] == ' ') && (at[length] == ' ' || !at[length])) return true;
-    return false;
-}
-
 static bool applies(const struct flag *f, const struct verb *verb)
 {
-    return !f->verbs || listed(f->verbs, verb->row.name);
+    return !f->verbs || text_listed(f->verbs, verb->row.name);
 }
 
 static enum err_code flag_set(const struct flag *f, const char *value, struct options *o,

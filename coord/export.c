@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "coord/filter.h"
+#include "coord/setting.h"
 #include "coord/state.h"
 
 struct writer {
@@ -78,9 +79,15 @@ static void cell_number(struct writer *w, const char *column, double value)
     fputs(isfinite(value) ? results_number(value, text) : w->format->missing, w->out);
 }
 
-/* A setting known as text: bare where it reads as a number or truth from end to end. */
-static void cell_setting(struct writer *w, const char *column, const char *text)
+/* A setting known as text: bare where it reads as a number or truth from end to end, missing where
+ * it does not matter to the trial. */
+static void cell_setting(struct writer *w, const struct results *r, int64_t trial,
+                         const char *column, const char *text)
 {
+    if (!setting_applies(r, column, trial)) {
+        cell_number(w, column, NAN);
+        return;
+    }
     char *end;
     double value = strtod(text, &end);
     bool truth = strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
@@ -126,13 +133,13 @@ static void write_row(struct writer *w, const struct results *r, int64_t t, int6
     cell_count(w, "seed", r->seed[t]);
     for (int i = 0; i < r->n_axes; i++) {
         const struct results_axis *axis = &r->axis[i];
-        if (axis->is_text)
-            cell_setting(w, axis->name, axis->text[t]);
-        else
+        if (!axis->is_text && setting_applies(r, axis->name, t))
             cell_number(w, axis->name, axis->number[t]);
+        else
+            cell_setting(w, r, t, axis->name, axis->text[t]);
     }
     for (int i = 0; i < r->n_constants; i++)
-        cell_setting(w, r->constant[2 * i], r->constant[2 * i + 1]);
+        cell_setting(w, r, t, r->constant[2 * i], r->constant[2 * i + 1]);
     cell_number(w, "seconds", r->seconds[t]);
     for (int i = 0; i < r->n_metrics; i++) {
         const struct results_metric *m = &r->metric[i];

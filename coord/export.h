@@ -11,10 +11,10 @@
  * record, or one row a record.
  *
  * json     {"schema": 1, "rows": [{"trial": "0123456789abcdef", "state": "done", "seed": 0,
- *          "model.width": 64, ..., "seconds": 1.5, "step": 200, "test_acc": 0.87}]}; NaN and
- *          infinities are null, which JSON has instead of them
+ *          "model.width": 64, ..., "seconds": 1.5, "step": 200, "test_acc": 0.87}]}; NaN,
+ *          infinities and settings that do not matter to the trial are null
  * else     CSV of the same columns, quoted as in RFC 4180 but with lines that end in LF, as cut
- *          and awk want them; NaN is an empty field
+ *          and awk want them; null is an empty field
  * errors   ERR_IO
  * cost     seconds for 10^4 trials; no memory
  * same     bytes for the same store

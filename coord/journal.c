@@ -251,6 +251,14 @@ static enum err_code take_lock(int lock, const char *store_path, double wait_s, 
 {
     char who[128] = "";
     for (double waited = 0; flock(lock, LOCK_EX | LOCK_NB) != 0; waited += 1e-3 * RETRY_MS) {
+        if (errno == ENOSYS || errno == EOPNOTSUPP || errno == ENOLCK) {
+            fprintf(
+                stderr,
+                "shoal: warning: the file system of '%s' has no locks: a second run of this "
+                "store at the same time would go unnoticed\n",
+                store_path);
+            break;
+        }
         if (errno != EWOULDBLOCK && errno != EINTR)
             return ERR(e, ERR_IO, "cannot lock '%s.d/lock': %s", store_path, strerror(errno));
         if (waited >= wait_s) {

@@ -12,6 +12,7 @@
 #include "coord/report_best.h"
 #include "coord/report_page.h"
 #include "coord/report_table.h"
+#include "coord/setting.h"
 
 /* Text widths of the official LaTeX styles; icml is one of its two columns. */
 static const struct report_venue venues[] = {
@@ -138,9 +139,12 @@ static void say_best(const struct results *r, struct text *out)
         int better = label_better(r->metric[i].name);
         if (!better || !report_best(r, &r->metric[i], better, &best)) continue;
         text_add(out, "    %s %.4g", r->metric[i].name, best.value.mean);
-        for (int k = 0; k < r->n_axes; k++)
-            text_add(out, "%s%s %s", k ? ", " : " at ", r->axis[k].name,
-                     r->axis[k].text[best.trial]);
+        const char *between = " at ";
+        for (int k = 0; k < r->n_axes; k++) {
+            if (!setting_applies(r, r->axis[k].name, best.trial)) continue;
+            text_add(out, "%s%s %s", between, r->axis[k].name, r->axis[k].text[best.trial]);
+            between = ", ";
+        }
         text_add(out, "\n");
     }
 }

@@ -12,6 +12,7 @@
 #include "coord/label.h"
 #include "coord/report_best.h"
 #include "coord/report_style.h"
+#include "coord/setting.h"
 #include "coord/state.h"
 
 enum { SHOWN_LINES = 8, SHOWN_VALUES = 12 };
@@ -132,8 +133,11 @@ static void add_best(const struct results *r, struct text *out)
         text_add(out, ": <b>%.4g</b>", best.value.mean);
         if (isfinite(best.value.low))
             text_add(out, " [%.4g, %.4g]", best.value.low, best.value.high);
+        const char *between = " with ";
         for (int k = 0; k < r->n_axes; k++) {
-            text_add(out, "%s", k ? ", " : " with ");
+            if (!setting_applies(r, r->axis[k].name, best.trial)) continue;
+            text_add(out, "%s", between);
+            between = ", ";
             html_add(out, r->axis[k].name);
             text_add(out, " = ");
             html_add(out, r->axis[k].text[best.trial]);

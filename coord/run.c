@@ -155,6 +155,18 @@ static void beat_alone(struct journal *j)
     setitimer(ITIMER_REAL, &(struct itimerval){{every_s, 0}, {every_s, 0}}, NULL);
 }
 
+/* A store whose journal is gone: its numbers may be whole, but nothing vouches for them. */
+static void warn_of_history(const struct job *job)
+{
+    int64_t n = 0;
+    for (int64_t t = 0; t < job->plan->n_trials; t++) n += job->written[t];
+    if (n)
+        fprintf(stderr,
+                "shoal: warning: '%s.d' has no journal of '%s': its %lld finished trials are "
+                "trained again\n",
+                job->store, job->store, (long long)n);
+}
+
 /* What rank 0 does before any trial: lock, store, state. A journal without its store is
  * history: the event "created" says that nothing before it counts. Local to rank 0. */
 static enum err_code prepare(struct job *job, struct err *e)
@@ -178,6 +190,7 @@ static enum err_code prepare(struct job *job, struct err *e)
     TRY(store_written(job->store, job->plan, job->written, e));
     TRY(state_read(job->store, &job->state, e));
     if (job->size == 1) beat_alone(job->journal);
+    if (state_run(job->state)->runs == 0) warn_of_history(job);
     return note_run(job, e);
 }
 
@@ -305,6 +318,10 @@ int run_ranks(const struct options *o, const char *store)
     int status = pmi_check();
     if (status) return status;
     enum err_code code = job_start(&job, &e);
+    if (code == ERR_OK && o->np > 1 && job.size == 1)
+        code =
+            ERR(&e, ERR_ENV, "--np %lld: this process was started by a launcher, as one of %d",
+                (long long)o->np, job.size);
     if (code == ERR_OK) {
         status = read_sweep(&job, o);
         if (status == 0) {

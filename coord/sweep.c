@@ -438,8 +438,7 @@ static struct yaml_mark mark_in(const struct yaml_node *map, const char *key,
 
 struct yaml_mark sweep_mark(const struct sweep *s, const char *key)
 {
-    const struct field *f =
-        s->experiment ? field_find(s->experiment->fields, key, NULL) : NULL;
+    const struct field *f = s->experiment ? field_find(s->experiment->fields, key, NULL) : NULL;
     const struct axis *axis = f ? sweep_axis_of(s, f) : NULL;
     if (axis) return axis->mark;
     return mark_in(s->file->root, key, (struct yaml_mark){1, 1, 1});

@@ -93,6 +93,10 @@ static void read_measures(struct sweep_reader *r, const struct yaml_node *list)
         if (at->kind != YAML_SCALAR) continue;
         if (alignment_parse(at->text, &measure, &options, &e))
             yaml_problem(r->file, at->mark, NULL, "%s: %s", where, e.text);
+        else if (probes > 0 && probes < measure->least_n)
+            yaml_problem(r->file, at->mark, "a larger record.representations.probe.n",
+                         "%s: %s wants at least %lld probes, there are %lld", where, at->text,
+                         (long long)measure->least_n, (long long)probes);
         else if (measure->wants_k && probes > 0 && options.k >= probes)
             yaml_problem(r->file, at->mark, "fewer neighbours, or a larger probe.n",
                          "%s: %s of %lld probes: k must be 1 to %lld", where, at->text,

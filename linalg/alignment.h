@@ -42,6 +42,7 @@ struct alignment_measure {
     struct row row;
     const char *formula;
     bool symmetric, wants_k;
+    int64_t least_n; /* fewest probes for which it is defined */
     double range[2];
     double self; /* score of a representation with itself */
     /* pair[R, R] on rank 0 (NULL elsewhere), R = n_models * n_layers: the score of every pair
