@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,7 +41,7 @@ static enum err_code replace(const char *path, const struct store_layout *layout
                              const struct store_old *old, const char *const *provenance,
                              struct err *e)
 {
-    char fresh[PATH_SIZE];
+    char fresh[PATH_SIZE + 8];
     snprintf(fresh, sizeof fresh, "%s.new", path);
     enum err_code code = store_create(fresh, path, layout, old, provenance, e);
     if (code == ERR_OK && rename(fresh, path) != 0)
@@ -55,11 +56,12 @@ static enum err_code replace(const char *path, const struct store_layout *layout
 enum err_code store_prepare(const char *path, const struct plan *plan,
                             const char *const *provenance, int64_t *row, struct err *e)
 {
-    char leftover[PATH_SIZE];
+    char leftover[PATH_SIZE + 8], target[PATH_SIZE];
     struct store_old old = {.file = -1};
     struct store_layout layout;
     struct arena arena = {0};
     h5_quiet();
+    if (realpath(path, target)) path = target; /* a link to a store stays a link */
     snprintf(leftover, sizeof leftover, "%s.new", path);
     unlink(leftover);
     bool exists = access(path, F_OK) == 0;

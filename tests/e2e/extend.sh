@@ -27,6 +27,13 @@ ok "another activation" ranks 2 run "$SWEEPS/tiny.yaml" --set 'sweep.axes.model.
 ok "status of a part" "$SHOAL" status "$W/s.h5"
 grep -q '^12 trials: 12 done$' "$W/out" || fail "status counts trials that are not in the sweep: $(tail -n 1 "$W/out")"
 
+mkdir "$W/disk"
+ok "a store elsewhere" ranks 2 run "$SWEEPS/tiny.yaml" -o "$W/disk/s.h5"
+ln -s disk/s.h5 "$W/link.h5" && ln -s disk/s.h5.d "$W/link.h5.d"
+ok "extended through a link" ranks 2 run "$SWEEPS/tiny.yaml" --seeds 3 -o "$W/link.h5"
+[ -L "$W/link.h5" ] || fail "a link to a store became a file"
+[ "$(numbers "$W/disk/s.h5" | wc -l)" = 18 ] || fail "the store behind a link was not extended"
+
 status_is 2 "other root seed" ranks 1 run "$SWEEPS/tiny.yaml" --set seed=8 -o "$W/s.h5"
 status_is 2 "other recording" ranks 1 run "$SWEEPS/tiny.yaml" --set 'record.metrics=[test_loss]' -o "$W/s.h5"
 status_is 2 "nothing in common" ranks 1 run "$SWEEPS/tiny.yaml" --set optim.lr=0.05 -o "$W/s.h5"
