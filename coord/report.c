@@ -88,6 +88,55 @@ static void default_figures(struct report *p)
     add_matrix(p);
 }
 
+/* ---- what the store can show ---- */
+
+/* A sweep narrowed to one value of an axis leaves names of settings that do not vary: as a hue
+ * or in an order they say nothing, a figure or table along them is left out. */
+static bool varies(const struct results *r, const char *name)
+{
+    return !*name || results_axis(r, name);
+}
+
+static void say_left_out(const char *where, int number, const char *name)
+{
+    fprintf(stderr,
+            "shoal: warning: %s, number %d is left out: '%s' does not vary in this store\n",
+            where, number, name);
+}
+
+static void keep_figures(struct report *p)
+{
+    struct report_spec *s = &p->spec;
+    int n = 0;
+    for (int i = 0; i < s->n_figures; i++) {
+        struct figure_spec f = s->figure[i];
+        int n_order = 0;
+        for (int k = 0; k < f.n_order; k++)
+            if (varies(p->r, f.order[k])) memmove(f.order[n_order++], f.order[k], TASK_NAME);
+        f.n_order = n_order;
+        if (!varies(p->r, f.hue)) f.hue[0] = '\0';
+        if (varies(p->r, f.x))
+            s->figure[n++] = f;
+        else
+            say_left_out("report.figures", i + 1, f.x);
+    }
+    s->n_figures = n;
+}
+
+static void keep_tables(struct report *p)
+{
+    struct report_spec *s = &p->spec;
+    int n = 0;
+    for (int i = 0; i < s->n_tables; i++) {
+        struct table_spec t = s->table[i];
+        if (varies(p->r, t.rows) && varies(p->r, t.cols))
+            s->table[n++] = t;
+        else
+            say_left_out("report.tables", i + 1, varies(p->r, t.rows) ? t.cols : t.rows);
+    }
+    s->n_tables = n;
+}
+
 /* ---- making it ---- */
 
 static enum err_code make_figures(struct report *p, struct err *e)
@@ -174,6 +223,8 @@ enum err_code report_write(const struct results *r, const struct report_spec *sp
     p->r = r;
     p->dir = dir;
     p->spec = *spec;
+    keep_figures(p);
+    keep_tables(p);
     if (p->spec.n_figures == 0) default_figures(p);
     enum err_code rc = folder_make(dir, e);
     if (rc == ERR_OK) rc = make_figures(p, e);

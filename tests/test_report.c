@@ -392,6 +392,37 @@ START_TEST(test_report_has_a_default_set)
 }
 END_TEST
 
+START_TEST(test_settings_that_do_not_vary_are_no_obstacle)
+{
+    char dir[256];
+    struct results *r = small();
+    struct report_spec spec = {.n_figures = 3, .n_tables = 2};
+    spec.figure[0] = (struct figure_spec){
+        .type = type_of("line"), .y = "test_acc", .x = "model.depth", .ci = 95};
+    spec.figure[1] = (struct figure_spec){.type = type_of("line"),
+                                          .y = "test_acc",
+                                          .x = "model.width",
+                                          .hue = "optim.lr",
+                                          .ci = 95};
+    spec.figure[2] = (struct figure_spec){.type = type_of("matrix"),
+                                          .value = "cka",
+                                          .n_order = 2,
+                                          .order = {"model.depth", "model.width"},
+                                          .ci = 95};
+    spec.table[0] = (struct table_spec){.value = "test_acc", .rows = "model.depth"};
+    spec.table[1] = (struct table_spec){.value = "test_acc", .rows = "model.width"};
+    enum err_code rc = report_write(r, &spec, in_folder("narrow", dir), NULL, &e);
+    ck_assert_msg(rc == ERR_OK, "%s", e.text);
+    ck_assert(exists(dir, "fig2.csv") && !exists(dir, "fig3.csv"));
+    ck_assert(exists(dir, "table1.csv") && !exists(dir, "table2.csv"));
+    struct text page = file(dir, "index.html");
+    ck_assert_ptr_nonnull(strstr(page.at, "test_acc against model.width"));
+    text_clear(&page);
+    results_destroy(r);
+    ck_assert_uint_eq(arena_live_bytes(), 0);
+}
+END_TEST
+
 START_TEST(test_report_is_the_same_when_made_twice)
 {
     char first[256], second[256], command[600];
@@ -477,6 +508,7 @@ int main(void)
     tcase_add_test(t, test_table_is_bold_only_where_intervals_separate);
     tcase_add_test(t, test_report_into_a_file_is_refused);
     tcase_add_test(t, test_report_has_a_default_set);
+    tcase_add_test(t, test_settings_that_do_not_vary_are_no_obstacle);
     tcase_add_test(t, test_report_is_the_same_when_made_twice);
     tcase_add_test(t, test_script_draws_by_itself);
     tcase_add_test(t, test_without_gnuplot_data_and_scripts_remain);
