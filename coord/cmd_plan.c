@@ -2,12 +2,14 @@
 #include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "coord/cli.h"
 #include "coord/plan_cost.h"
+#include "coord/state.h"
 #include "coord/store.h"
 
 struct view {
@@ -248,6 +250,29 @@ static void print(const struct view *v, const struct options *o)
         print_text(v);
 }
 
+/* What a run with this store would keep and train, by the rule of a run: kept is what the journal
+ * calls finished and the store holds. */
+static enum err_code compare(struct view *v, struct err *e)
+{
+    TRY(store_compare(v->store, v->plan, &v->kept, &v->fresh, &v->changed, e));
+    if (v->kept == 0) return ERR_OK;
+    bool *written = calloc((size_t)v->plan->n_trials, sizeof *written);
+    if (!written) return ERR(e, ERR_NOMEM, "no memory for the state of the trials");
+    struct state *state = NULL;
+    enum err_code code = store_written(v->store, v->plan, written, e);
+    v->kept = 0;
+    if (code == ERR_OK && state_read(v->store, &state, NULL) == ERR_OK)
+        for (int64_t t = 0; t < v->plan->n_trials; t++) {
+            const struct trial_status *s = state_find(state, plan_id(v->plan, t));
+            bool finished = s && (s->state == TRIAL_DONE || s->state == TRIAL_DIVERGED);
+            v->kept += written[t] && finished;
+        }
+    v->fresh = v->plan->n_trials - v->kept;
+    state_destroy(state);
+    free(written);
+    return code;
+}
+
 /* How long what is to run will take: by the rate of the store's last run if there was one, else
  * by that of a matrix product here. */
 static void estimate(struct view *v)
@@ -277,7 +302,7 @@ int cmd_plan(const struct options *o)
     if (!cli_plan(o, &sweep, &plan, &status)) return status;
     struct view v = {.sweep = sweep, .plan = plan, .store = o->output};
     plan_cost(plan, &v.cost);
-    if (v.store && store_compare(v.store, plan, &v.kept, &v.fresh, &v.changed, &e) != ERR_OK)
+    if (v.store && compare(&v, &e) != ERR_OK)
         status = cli_fail(&e);
     else
         estimate(&v);

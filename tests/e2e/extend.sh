@@ -13,6 +13,8 @@ ok "again" ranks 2 run "$SWEEPS/tiny.yaml" -o "$W/s.h5"
 
 ok "plan against the store" "$SHOAL" plan "$SWEEPS/tiny.yaml" --seeds 3 -o "$W/s.h5" --json
 grep -q '"kept": *12' "$W/out" && grep -q '"new": *6' "$W/out" || fail "plan: $(grep -E 'kept|new' "$W/out")"
+ok "plan against a store without its journal" "$SHOAL" plan "$SWEEPS/tiny.yaml" -o "$W/before.h5" --json
+grep -q '"kept": *0' "$W/out" || fail "plan keeps trials that a run trains again: $(grep kept "$W/out")"
 ok "more seeds" ranks 2 run "$SWEEPS/tiny.yaml" --seeds 3 -o "$W/s.h5"
 [ "$(done_now)" = 6 ] || fail "3 seeds trained $(done_now) trials, wanted 6"
 ok "new value" ranks 3 run "$SWEEPS/tiny.yaml" --seeds 3 --set 'sweep.axes.model.activation=[relu, tanh, gelu]' -o "$W/s.h5"
