@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "coord/journal.h"
 #include "coord/plan.h"
 #include "coord/results.h"
 
@@ -398,8 +399,13 @@ enum err_code cli_stored_sweep(const struct results *r, const char *store, struc
     struct yaml_file *file = NULL;
     struct err why = {.rank = -1};
     *out = NULL;
-    if (!r->resolved) return ERR(e, ERR_FORMAT, "%s does not say what sweep it holds", store);
-    enum err_code code = yaml_parse("sweep in the store", r->resolved, &file, &why);
+    char kept[4096];
+    journal_path(store, SWEEP_KEPT, kept, sizeof kept);
+    bool is_kept = access(kept, R_OK) == 0;
+    if (!is_kept && !r->resolved)
+        return ERR(e, ERR_FORMAT, "%s does not say what sweep it holds", store);
+    enum err_code code = is_kept ? yaml_read(kept, &file, &why)
+                                 : yaml_parse("sweep in the store", r->resolved, &file, &why);
     if (code == ERR_OK) code = sweep_read(file, NULL, 0, out, &why);
     if (code == ERR_OK) return ERR_OK;
     sweep_destroy(*out);

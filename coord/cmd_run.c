@@ -49,14 +49,15 @@ int cmd_run(const struct options *o)
     return front_run(o, store);
 }
 
-/* Writes the sweep kept in the store to STORE.d/sweep.yaml, for run to read. */
+/* The path of STORE.d/sweep.yaml, for run to read; made from the store when it is not there. */
 static enum err_code sweep_recover(const char *store, char *path, size_t size, struct err *e)
 {
     struct results *r = NULL;
+    journal_path(store, SWEEP_KEPT, path, size);
+    if (access(path, R_OK) == 0) return ERR_OK;
     TRY(results_read(store, &r, e));
-    journal_path(store, "sweep.yaml", path, size);
     FILE *f = fopen(path, "w");
-    bool ok = f && fputs(r->resolved, f) >= 0;
+    bool ok = f && r->resolved && fputs(r->resolved, f) >= 0;
     if (f && fclose(f) != 0) ok = false;
     results_destroy(r);
     return ok ? ERR_OK : ERR(e, ERR_IO, "cannot write %s", path);

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "coord/align.h"
 #include "coord/coordinator.h"
+#include "coord/folder.h"
 #include "coord/provenance.h"
 #include "coord/store.h"
 #include "coord/worker_rank.h"
@@ -167,6 +168,21 @@ static void warn_of_history(const struct job *job)
                 job->store, job->store, (long long)n);
 }
 
+/* Keeps the sweep as it is now in STORE.d/sweep.yaml: its report and analysis blocks may change when
+ * its trials do not. Local to rank 0. */
+static enum err_code keep_sweep(const struct job *job, struct err *e)
+{
+    char dir[4096];
+    struct text text = {0};
+    char *resolved = sweep_resolved(job->sweep);
+    snprintf(dir, sizeof dir, "%s.d", job->store);
+    text_add(&text, "%s", resolved);
+    free(resolved);
+    enum err_code code = folder_write(dir, SWEEP_KEPT, &text, e);
+    text_clear(&text);
+    return code;
+}
+
 /* What rank 0 does before any trial: lock, store, state. A journal without its store is
  * history: the event "created" says that nothing before it counts. Local to rank 0. */
 static enum err_code prepare(struct job *job, struct err *e)
@@ -187,6 +203,7 @@ static enum err_code prepare(struct job *job, struct err *e)
     enum err_code code = store_prepare(job->store, job->plan, provenance.pair, job->row, e);
     provenance_clear(&provenance);
     TRY(code);
+    TRY(keep_sweep(job, e));
     TRY(store_written(job->store, job->plan, job->written, e));
     TRY(state_read(job->store, &job->state, e));
     if (job->size == 1) beat_alone(job->journal);

@@ -139,6 +139,8 @@ void sweep_set_explain(const struct sweep *s);
 /* "in line 8", or "by --set". Returns out. Local. */
 const char *sweep_place(struct yaml_mark mark, char out[32]);
 
+#define SWEEP_KEPT "sweep.yaml" /* in STORE.d: the resolved sweep of the last run */
+
 /* Resolved settings as YAML text with every default written out: a sweep file of the same
  * trials. text to free(). */
 char *sweep_resolved(const struct sweep *s);

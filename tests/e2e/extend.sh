@@ -29,6 +29,12 @@ ok "another activation" ranks 2 run "$SWEEPS/tiny.yaml" --set 'sweep.axes.model.
 ok "status of a part" "$SHOAL" status "$W/s.h5"
 grep -q '^12 trials: 12 done$' "$W/out" || fail "status counts trials that are not in the sweep: $(tail -n 1 "$W/out")"
 
+ok "report block edited" ranks 2 run "$SWEEPS/tiny.yaml" --seeds 3 --set 'sweep.axes.model.activation=[relu, tanh, gelu]' \
+    --set report.question=Edited -o "$W/s.h5"
+[ "$(done_now)" = 0 ] || fail "an edited report block trained $(done_now) trials"
+ok "report" "$SHOAL" report "$W/s.h5" -o "$W/report"
+grep -q Edited "$W/report/index.html" || fail "the report shows the question of an older run"
+
 mkdir "$W/disk"
 ok "a store elsewhere" ranks 2 run "$SWEEPS/tiny.yaml" -o "$W/disk/s.h5"
 ln -s disk/s.h5 "$W/link.h5" && ln -s disk/s.h5.d "$W/link.h5.d"
