@@ -29,7 +29,6 @@ struct flag {
 #define AT(member) offsetof(struct options, member)
 static const struct flag flags[] = {
     {{"help", "show help", NULL}, 'h', FLAG_BOOL, AT(help), NULL, NULL},
-    {{"verbose", "say more", NULL}, 'v', FLAG_BOOL, AT(verbose), NULL, NULL},
     {{"quiet", "say only what went wrong", NULL}, 'q', FLAG_BOOL, AT(quiet), NULL, NULL},
     {{"color", "colour messages: auto, always, never", NULL},
      0,

@@ -37,12 +37,12 @@ enum job_tag {
     JOB_TASKS =
         1,       /* coordinator -> worker: array of struct task; an empty one means: no more */
     JOB_RESULTS, /* worker -> coordinator: array of struct result */
-    JOB_READY,   /* worker -> coordinator: the analysis is over; one struct err */
+    JOB_READY,   /* worker -> coordinator: the analysis is over; empty */
 };
 
 enum { JOB_BATCH = 64 }; /* trials in one message at most */
 
-/* Waits for a message of any of the tags up to (and with) last, without using a core: polls
+/* Waits for a message from any rank with any tag, without using a core: polls
  * with a back-off from 50 us to cap_us. Returns false after timeout_s (< 0: never) without one.
  * Local. Open MPI sees a message only at the second MPI_Iprobe after it came, so each look
  * probes twice. */
