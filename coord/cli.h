@@ -19,8 +19,7 @@ struct options {
     const char *max_failures;
     int64_t np, seeds;
     double epsilon, clip;
-    bool help, version, quiet, dry_run, json, csv, list, records, exit_code, watch,
-        force;
+    bool help, version, quiet, dry_run, json, csv, list, records, exit_code, watch, force;
     bool fail_fast;
 };
 
