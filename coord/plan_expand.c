@@ -163,7 +163,8 @@ static enum err_code shape_find(struct expansion *x, int64_t *out, struct err *e
     struct trial_shape shape;
     struct err why;
     memset(&shape, 0, sizeof shape); /* it is compared as bytes */
-    enum err_code rc = p->sweep->experiment->shape(&x->config, &p->sweep->record, &shape, &why);
+    enum err_code rc = p->sweep->experiment->shape(&x->config, &(struct parents){0},
+                                                   &p->sweep->record, &shape, &why);
     if (rc == ERR_NOMEM) return no_memory(e);
     if (rc != ERR_OK) {
         blame(x, why.text);

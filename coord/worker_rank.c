@@ -27,7 +27,7 @@ enum err_code worker_rank_open(const struct job *job, int number, struct worker_
     *out = w;
     w->job = job;
     w->number = number;
-    w->worker = worker_create();
+    w->worker = worker_create(NULL);
     if (!w->worker) return ERR(e, ERR_NOMEM, "no memory for a worker");
     return store_open(job->store, &job->sweep->record, &w->store, e);
 }
@@ -61,7 +61,7 @@ static enum err_code trial_run(struct worker_rank *w, const struct task *task,
     const struct record *record = &w->job->sweep->record;
     struct trial_shape shape;
     struct rows rows = {0};
-    TRY(x->shape(&task->config, record, &shape, e));
+    TRY(x->shape(&task->config, &task->parents, record, &shape, e));
     TRY(rows_create(&w->arena, record, &shape, &rows, e));
     double began = job_now();
     TRY(x->run(w->worker, task, record, &rows, result, e));

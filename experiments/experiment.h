@@ -13,11 +13,12 @@ struct experiment {
     const struct table *fields;  /* config_fields, perhaps with rows of its own behind them */
     const struct table *metrics; /* rows of struct metric (worker/metric.h) */
 
-    /* Sizes and costs of a trial, without running it. Local.
+    /* Sizes and costs of a trial that has such parents (their rows do not matter), without
+     * running it. Local.
      * errors  ERR_CONFIG where settings contradict each other (batch larger than the data ...)
      * or a recorded layer does not exist; the text starts with the dotted key to blame. */
-    enum err_code (*shape)(const struct config *config, const struct record *record,
-                           struct trial_shape *out, struct err *e);
+    enum err_code (*shape)(const struct config *config, const struct parents *parents,
+                           const struct record *record, struct trial_shape *out, struct err *e);
 
     /* Runs one trial. rows has the sizes that shape gave. A failure of the trial is an error; a
      * divergence is an outcome in *result. worker caches data sets and memory between trials.

@@ -3,10 +3,10 @@
 
 #include "worker/trainer.h"
 
-enum err_code train_shape(const struct config *config, const struct record *record,
-                          struct trial_shape *out, struct err *e)
+enum err_code train_shape(const struct config *config, const struct parents *parents,
+                          const struct record *record, struct trial_shape *out, struct err *e)
 {
-    return setup_shape(config, record, &metrics, out, e);
+    return setup_shape(config, parents, record, &metrics, out, e);
 }
 
 enum err_code train_run(struct worker *worker, const struct task *task,

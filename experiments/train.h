@@ -5,8 +5,8 @@
 #include "experiments/experiment.h"
 
 /* See struct experiment. */
-enum err_code train_shape(const struct config *config, const struct record *record,
-                          struct trial_shape *out, struct err *e);
+enum err_code train_shape(const struct config *config, const struct parents *parents,
+                          const struct record *record, struct trial_shape *out, struct err *e);
 enum err_code train_run(struct worker *worker, const struct task *task,
                         const struct record *record, struct rows *rows, struct result *result,
                         struct err *e);

@@ -72,7 +72,7 @@ static inline void core_net_destroy(struct core_net *n)
 static inline double core_loss(struct core_net *n, const real *x, const int32_t *label,
                                int64_t B, bool gradient)
 {
-    graph_forward(&n->g, x, B);
+    graph_forward(&n->g, x, B, GRAPH_TRAIN);
     struct node *out = graph_output(&n->g);
     double loss =
         n->loss->value(B, n->outputs, out->y, label, 1 / (real)B, gradient ? out->dy : NULL) /

@@ -118,7 +118,7 @@ START_TEST(test_backward_accumulates_over_parts_of_a_batch)
     memcpy(whole, n->g.dw, (size_t)n->g.size * sizeof *whole);
     for (int part = 0; part < 2; part++) {
         int64_t first = part ? 2 : 0, count = part ? B - 2 : 2;
-        graph_forward(&n->g, s.x + first * DIM, count);
+        graph_forward(&n->g, s.x + first * DIM, count, GRAPH_TRAIN);
         struct node *out = graph_output(&n->g);
         n->loss->value(count, n->outputs, out->y, s.label + first, 1 / (real)B, out->dy);
         graph_backward(&n->g, count, part > 0);

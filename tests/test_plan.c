@@ -271,7 +271,8 @@ START_TEST(test_shapes_are_shared)
         struct trial_shape shape;
         struct err e;
         plan_config(p, plan_config_of(p, t), &c);
-        ck_assert_int_eq(p->sweep->experiment->shape(&c, &p->sweep->record, &shape, &e),
+        ck_assert_int_eq(p->sweep->experiment->shape(&c, &(struct parents){0},
+                                                     &p->sweep->record, &shape, &e),
                          ERR_OK);
         ck_assert(plan_flops(p, t) == shape.train_flops + shape.eval_flops);
         ck_assert_int_eq(plan_shape(p, t)->params, shape.params);

@@ -152,7 +152,7 @@ START_TEST(test_cost_is_that_of_the_matrix_products)
     struct record r = recorded();
     struct trial_shape shape;
     struct err e;
-    ck_assert_int_eq(setup_shape(&c, &r, &metrics, &shape, &e), ERR_OK);
+    ck_assert_int_eq(setup_shape(&c, &(struct parents){0}, &r, &metrics, &shape, &e), ERR_OK);
     double weights = 20 * 32 + 32 * 32 + 32 * 10;
     ck_assert_int_eq(shape.params, 20 * 32 + 32 * 32 + 32 * 10 + 32 + 32 + 10);
     /* 6 B P without the gradient by the input, 2 B d_in w */
@@ -170,7 +170,7 @@ START_TEST(test_cost_is_that_of_the_matrix_products)
     c.model.freeze_output = true; /* saves the gradient by the output weights */
     c.data.classes = 2;
     c.optim.loss = core_row(&losses, "logistic");
-    ck_assert_int_eq(setup_shape(&c, &r, &metrics, &shape, &e), ERR_OK);
+    ck_assert_int_eq(setup_shape(&c, &(struct parents){0}, &r, &metrics, &shape, &e), ERR_OK);
     weights = 20 * 32 + 32 * 32;
     ck_assert_double_eq(shape.train_flops, 40 * 100 * (6 * weights - 2 * 20.0 * 32 + 4 * 32.0));
     ck_assert_uint_eq(arena_live_bytes(), 0);

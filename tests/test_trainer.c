@@ -65,7 +65,8 @@ static struct ran *run(struct worker *w, const struct config *c, const struct re
     struct ran *t = calloc(1, sizeof *t);
     struct task task = {.trial = 3, .attempt = 2, .root = ROOT, .seed = seed, .config = *c};
     t->record = *r;
-    ck_assert_msg(train()->shape(c, r, &t->shape, &e) == ERR_OK, "%s", e.text);
+    ck_assert_msg(train()->shape(c, &(struct parents){0}, r, &t->shape, &e) == ERR_OK, "%s",
+                  e.text);
     size_t values = (size_t)(r->n_metrics * t->shape.records);
     t->rows.metric = malloc(values * sizeof *t->rows.metric);
     t->rows.step = malloc((size_t)t->shape.records * sizeof *t->rows.step);
@@ -191,7 +192,7 @@ static void check_against_plain(const struct config *c, int64_t B_, int64_t n_tr
                                 void (*pick)(uint64_t, int64_t, int64_t *))
 {
     struct record r = everything();
-    struct worker *w = worker_create();
+    struct worker *w = worker_create(NULL);
     struct ran *t = run(w, c, &r, 5);
     struct plain p = plain_run(c, 5, B_, pick);
     int64_t last = t->shape.records - 1;
@@ -266,7 +267,7 @@ START_TEST(test_ideal_world_of_a_finite_pool_uses_each_sample_once)
     c.optim.steps = POOL / B;
     c.optim.warmup = 0;
     struct record r = everything();
-    struct worker *w = worker_create();
+    struct worker *w = worker_create(NULL);
     struct ran *a = run(w, &c, &r, 1), *b = run(w, &c, &r, 1), *other = run(w, &c, &r, 2);
     same_bits(a, b);
     ck_assert_double_ne(metric(a, "train_loss", 2), metric(other, "train_loss", 2));
@@ -274,7 +275,7 @@ START_TEST(test_ideal_world_of_a_finite_pool_uses_each_sample_once)
     struct trial_shape shape;
     struct err e;
     c.optim.steps++;
-    ck_assert_int_eq(train()->shape(&c, &r, &shape, &e), ERR_CONFIG);
+    ck_assert_int_eq(train()->shape(&c, &(struct parents){0}, &r, &shape, &e), ERR_CONFIG);
     ck_assert_ptr_nonnull(strstr(e.text, "optim.steps: "));
     ran_destroy(a);
     ran_destroy(b);
@@ -296,7 +297,7 @@ START_TEST(test_same_trial_has_the_same_bits_whatever_ran_between)
     other.model.width = 7;
     other.model.activation = core_row(&activations, "gelu");
     struct record r = everything();
-    struct worker *w = worker_create(), *fresh = worker_create();
+    struct worker *w = worker_create(NULL), *fresh = worker_create(NULL);
     struct ran *first = run(w, &c, &r, 4);
     struct ran *between = run(w, &other, &r, 4), *seed = run(w, &c, &r, 5);
     struct ran *again = run(w, &c, &r, 4), *elsewhere = run(fresh, &c, &r, 4);
@@ -316,7 +317,7 @@ START_TEST(test_records_are_steps_and_subsets)
 {
     struct config c = small();
     struct record r = everything();
-    struct worker *w = worker_create();
+    struct worker *w = worker_create(NULL);
     struct ran *t = run(w, &c, &r, 0);
     ck_assert_int_eq(t->shape.records, 3);
     static const double steps[] = {0, 6, 11};
@@ -337,7 +338,7 @@ START_TEST(test_metrics_do_not_depend_on_what_else_is_recorded)
     one.n_metrics = 1;
     one.n_layers = 0;
     snprintf(one.metric[0], TASK_NAME, "test_loss");
-    struct worker *w = worker_create();
+    struct worker *w = worker_create(NULL);
     struct ran *a = run(w, &c, &all, 0), *b = run(w, &c, &one, 0);
     for (int i = 0; i < 3; i++)
         ck_assert_double_eq(metric(a, "test_loss", i), metric(b, "test_loss", i));
@@ -351,7 +352,7 @@ START_TEST(test_representations_are_the_layers_outputs)
 {
     struct config c = small();
     struct record r = everything();
-    struct worker *w = worker_create();
+    struct worker *w = worker_create(NULL);
     struct ran *t = run(w, &c, &r, 5);
     struct plain p = plain_run(&c, 5, B, pick_real);
     plain_loss(&p, SPLIT_TEST, 20, false);
@@ -374,7 +375,7 @@ END_TEST
 
 static void check_diverged(const struct config *c, const struct record *r, const char *reason)
 {
-    struct worker *w = worker_create();
+    struct worker *w = worker_create(NULL);
     struct ran *t = run(w, c, r, 0);
     int64_t done = t->result.steps_done, last = t->shape.records - 1;
     ck_assert_int_eq(t->result.outcome, OUTCOME_DIVERGED);
@@ -434,7 +435,7 @@ START_TEST(test_divergence_in_the_last_step_is_seen)
     c.optim.steps = 1;
     c.optim.warmup = 0;
     c.optim.lr = HUGE_VAL;
-    struct worker *w = worker_create();
+    struct worker *w = worker_create(NULL);
     struct ran *t = run(w, &c, &r, 0);
     ck_assert_int_eq(t->result.outcome, OUTCOME_DIVERGED);
     ck_assert_str_eq(t->result.reason, "train_loss nan at step 1");
@@ -479,7 +480,7 @@ START_TEST(test_data_set_is_kept_between_trials)
 {
     struct config c = small(), other = small();
     other.model.width = 9;
-    struct worker *w = worker_create();
+    struct worker *w = worker_create(NULL);
     const struct data *data, *again;
     struct err e;
     ck_assert_int_eq(worker_data(w, &c, ROOT, &data, &e), ERR_OK);

@@ -1,12 +1,14 @@
 /* graph.c - building, planning and running a graph.
  *
- * Nodes are in topological order by construction: a node can only take the output of one that
- * exists. A node has one consumer, so that gradients are written, never summed. */
+ * Nodes are in topological order by construction: a node can only take outputs of those that
+ * exist. Operations write gradients, they never add: where a node has several consumers, the
+ * graph sums. */
 #include "worker/graph.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/kernel.h"
 #include "worker/op.h"
 
 enum { ALIGN = 64 / sizeof(real) };
@@ -35,6 +37,20 @@ enum err_code graph_init(struct graph *g, struct arena *arena, const struct grap
     return ERR_OK;
 }
 
+/* Input k of a node: 0, and 1 where there are two. */
+static struct node *input_of(const struct graph *g, const struct node *n, int k)
+{
+    return &g->node[k ? n->set.also : n->set.input];
+}
+
+static bool needs_gradient(const struct graph *g, const struct node *n)
+{
+    bool needs = false;
+    for (int k = 0; k < n->op->inputs; k++) needs |= input_of(g, n, k)->needs_gradient;
+    for (int i = 0; i < n->n_params; i++) needs |= g->param[n->first_param + i].trained;
+    return needs;
+}
+
 enum err_code graph_add(struct graph *g, const char *op, struct node_settings set,
                         struct err *e)
 {
@@ -42,54 +58,88 @@ enum err_code graph_add(struct graph *g, const char *op, struct node_settings se
     INVARIANT(row > 0 && set.input >= 0 && set.input < g->n_nodes);
     TRY(grow(g->arena, (void **)&g->node, g->n_nodes, &g->node_room, sizeof *g->node, e));
     struct node *n = &g->node[g->n_nodes];
-    const struct node *in = &g->node[set.input];
     *n = (struct node){
         .op = (const void *)table_row(&ops, row), .set = set, .first_param = g->n_params};
+    if (n->op->inputs == 2)
+        INVARIANT(set.also >= 0 && set.also < g->n_nodes && set.also != set.input);
     if (set.layer) snprintf(n->layer, sizeof n->layer, "%s", set.layer);
-    TRY(n->op->shape(g, in, n, e));
+    TRY(n->op->shape(g, input_of(g, n, 0), n, e));
+    n->shape.dim = 1;
+    for (int i = 0; i < n->shape.n_dims; i++) n->shape.dim *= n->shape.size[i];
     n->set.layer = n->set.name = NULL; /* the caller's texts need not stay */
-    n->needs_gradient = in->needs_gradient;
-    for (int i = 0; i < n->n_params; i++)
-        n->needs_gradient |= g->param[n->first_param + i].trained;
-    g->n_nodes++;
+    n->needs_gradient = needs_gradient(g, n);
+    for (int k = 0; k < n->op->inputs; k++) input_of(g, n, k)->consumers++;
+    g->output = g->n_nodes++;
     return ERR_OK;
+}
+
+void graph_freeze(struct graph *g, int param)
+{
+    INVARIANT(!g->w); /* buffers depend on who needs a gradient */
+    g->param[param].trained = false;
+    for (int i = 1; i < g->n_nodes; i++)
+        g->node[i].needs_gradient = needs_gradient(g, &g->node[i]);
 }
 
 enum err_code graph_param(struct graph *g, struct node *n, const char *suffix, struct param p,
                           struct err *e)
 {
     TRY(grow(g->arena, (void **)&g->param, g->n_params, &g->param_room, sizeof *g->param, e));
-    int64_t size;
-    if (__builtin_mul_overflow(p.rows, p.cols, &size) || size > INT64_MAX / 64 - g->size)
+    if (p.n_dims == 0) {
+        p.n_dims = p.cols > 1 ? 2 : 1;
+        p.size[0] = p.rows;
+        p.size[1] = p.cols;
+    }
+    int64_t size = p.rows = p.size[0];
+    p.cols = 1;
+    bool fits = true;
+    for (int i = 1; i < p.n_dims; i++) {
+        fits &= !__builtin_mul_overflow(size, p.size[i], &size);
+        p.cols *= p.size[i];
+    }
+    if (!fits || size > INT64_MAX / 64 - g->size)
         return ERR(e, ERR_CONFIG, "model.width: %lld x %lld weights are too many",
                    (long long)p.rows, (long long)p.cols);
     p.offset = g->size;
     p.init_scale = p.lr_scale = 1;
-    snprintf(p.name, sizeof p.name, "%.48s.%s", n->set.name, suffix);
+    snprintf(p.name, sizeof p.name, "%.48s%s%s", n->set.name, *suffix ? "." : "", suffix);
     g->size += (size + ALIGN - 1) / ALIGN * ALIGN;
-    g->parameters += size;
+    g->weights += size;
+    g->parameters += p.average ? 0 : size;
     g->param[g->n_params++] = p;
     n->n_params++;
     return ERR_OK;
 }
 
-/* Does the node have a gradient buffer of its own, or share its consumer's? */
-static bool shares_gradient(const struct graph *g, int i)
+/* Can the gradient by n's input lie where that by n lies? */
+static bool shares_gradient(const struct graph *g, const struct node *n)
 {
-    for (int j = i + 1; j < g->n_nodes; j++)
-        if (g->node[j].set.input == i) return g->node[j].op->in_place;
-    return false;
+    const struct node *in = &g->node[n->set.input];
+    return n->op->in_place && in->needs_gradient && in->consumers == 1;
+}
+
+/* Numbers in each scratch buffer: of the largest gradient that has to be summed. */
+static int64_t scratch_dim(const struct graph *g)
+{
+    int64_t most = 0;
+    for (int i = 1; i < g->n_nodes; i++) {
+        const struct node *n = &g->node[i];
+        if (n->needs_gradient && n->consumers > 1 && n->shape.dim > most) most = n->shape.dim;
+    }
+    return most;
 }
 
 double graph_bytes(const struct graph *g, int64_t capacity)
 {
-    double numbers = 2 * (double)g->size;
+    double numbers = 2 * (double)g->size + 2 * (double)capacity * (double)scratch_dim(g);
+    double others = 0;
     for (int i = 1; i < g->n_nodes; i++) {
         const struct node *n = &g->node[i];
-        int buffers = 1 + (n->needs_gradient && !shares_gradient(g, i));
+        int buffers = 1 + n->needs_gradient - shares_gradient(g, n);
         numbers += buffers * (double)capacity * (double)n->shape.dim;
+        if (n->op->bytes) others += n->op->bytes(g, n, capacity);
     }
-    return numbers * sizeof(real) + g->n_nodes * (double)sizeof(struct node);
+    return numbers * sizeof(real) + others + g->n_nodes * (double)sizeof(struct node);
 }
 
 static enum err_code allocate_node(struct graph *g, int i, struct err *e)
@@ -101,17 +151,18 @@ static enum err_code allocate_node(struct graph *g, int i, struct err *e)
     if (!n->y || (n->needs_gradient && !n->dy))
         return ERR(e, ERR_NOMEM, "no memory for %lld x %lld activations",
                    (long long)g->capacity, (long long)n->shape.dim);
-    if (n->op->in_place && g->node[n->set.input].needs_gradient)
-        g->node[n->set.input].dy = n->dy;
+    if (shares_gradient(g, n)) g->node[n->set.input].dy = n->dy;
     return n->op->prepare ? n->op->prepare(g, n, e) : ERR_OK;
 }
 
 enum err_code graph_allocate(struct graph *g, int64_t capacity, struct err *e)
 {
+    size_t scratch = (size_t)capacity * (size_t)scratch_dim(g);
     g->capacity = capacity;
     g->w = arena_array(g->arena, (size_t)g->size, sizeof(real));
     g->dw = arena_array(g->arena, (size_t)g->size, sizeof(real));
-    if (!g->w || !g->dw)
+    for (int k = 0; k < 2; k++) g->scratch[k] = arena_array(g->arena, scratch, sizeof(real));
+    if (!g->w || !g->dw || !g->scratch[0] || !g->scratch[1])
         return ERR(e, ERR_NOMEM, "no memory for %lld parameters", (long long)g->parameters);
     for (int i = g->n_nodes - 1; i > 0; i--) TRY(allocate_node(g, i, e));
     return ERR_OK;
@@ -131,20 +182,66 @@ int graph_layer(const struct graph *g, const char *name)
     return -1;
 }
 
-void graph_forward(struct graph *g, const real *x, int64_t n)
+void graph_forward(struct graph *g, const real *x, int64_t n, enum graph_mode mode)
 {
     INVARIANT(n <= g->capacity);
+    int last = mode == GRAPH_TRAIN ? g->output : g->n_nodes - 1;
+    g->mode = mode;
     g->node[0].y = (real *)x; /* an operation never writes its input */
-    for (int i = 1; i < g->n_nodes; i++)
+    for (int i = 1; i <= last; i++)
         g->node[i].op->forward(g, &g->node[g->node[i].set.input], &g->node[i], n);
+}
+
+KERNEL static void add(int64_t n, const real *restrict x, real *restrict sum)
+{
+    for (int64_t i = 0; i < n; i++) sum[i] += x[i];
+}
+
+/* The backward pass of one node. An input that another node has given a gradient gets this one
+ * added: it is made in scratch. */
+static void backward(struct graph *g, struct node *n, int64_t B, bool accumulate)
+{
+    real *sum[2] = {NULL, NULL};
+    for (int k = 0; k < n->op->inputs; k++) {
+        struct node *in = input_of(g, n, k);
+        if (!in->needs_gradient || !in->reached) continue;
+        sum[k] = in->dy;
+        in->dy = g->scratch[k];
+    }
+    n->op->backward(g, &g->node[n->set.input], n, B, accumulate);
+    for (int k = 0; k < n->op->inputs; k++) {
+        struct node *in = input_of(g, n, k);
+        if (sum[k]) {
+            add(B * in->shape.dim, in->dy, sum[k]);
+            in->dy = sum[k];
+        }
+        in->reached = true;
+    }
 }
 
 void graph_backward(struct graph *g, int64_t n, bool accumulate)
 {
-    for (int i = g->n_nodes - 1; i > 0; i--) {
-        struct node *node = &g->node[i];
-        if (node->needs_gradient)
-            node->op->backward(g, &g->node[node->set.input], node, n, accumulate);
+    for (int i = 0; i < g->n_nodes; i++) g->node[i].reached = i == g->output;
+    for (int i = g->output; i > 0; i--)
+        if (g->node[i].needs_gradient && g->node[i].reached)
+            backward(g, &g->node[i], n, accumulate);
+}
+
+void graph_get(const struct graph *g, float *out)
+{
+    for (int p = 0; p < g->n_params; p++) {
+        const real *w = g->w + g->param[p].offset;
+        int64_t n = g->param[p].rows * g->param[p].cols;
+        for (int64_t i = 0; i < n; i++) *out++ = (float)w[i];
+    }
+}
+
+void graph_set(struct graph *g, const float *in)
+{
+    for (int p = 0; p < g->n_params; p++) {
+        real *w = g->w + g->param[p].offset;
+        int64_t n = g->param[p].rows * g->param[p].cols;
+        for (int64_t i = 0; i < n; i++) w[i] = (real)*in++;
     }
 }
 

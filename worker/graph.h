@@ -2,7 +2,11 @@
  *
  * Built once per trial, then fixed: parameters and gradients are one block each, every buffer
  * is planned before the first step, and a step allocates nothing. Samples are rows; a buffer
- * holds up to `capacity` of them. */
+ * holds up to `capacity` of them.
+ *
+ * Images lie with their channels last, [H, W, C]: every operation then sees rows of C features
+ * (a pixel, a token), and no layer has to reorder what the one before it wrote. Data sets have
+ * planes, [C, H, W]: the node channels_last stands between. */
 #ifndef SHOAL_WORKER_GRAPH_H
 #define SHOAL_WORKER_GRAPH_H
 
@@ -19,7 +23,7 @@ struct op;
 
 enum { GRAPH_MAX_DIMS = 3 };
 
-/* Of one sample: [d], or [C, H, W]. */
+/* Of one sample: [d]; tokens [T, d]; an image [H, W, C], as the input [C, H, W]. */
 struct graph_shape {
     int n_dims;
     int64_t size[GRAPH_MAX_DIMS];
@@ -29,11 +33,21 @@ struct graph_shape {
 /* What a model builder says of a node. Each operation reads what it needs. */
 struct node_settings {
     int input;                           /* the node whose output it takes */
+    int also;                            /* the second one, of an operation with two */
     const char *layer;                   /* name under which it is recorded, or NULL */
     const char *name;                    /* what its parameters' names start with */
-    int64_t width;                       /* dense: outputs */
-    bool wide_in, wide_out;              /* dense: see struct param */
-    bool frozen;                         /* dense: parameters are not trained */
+    int64_t width;                       /* outputs: dense, embedding; channels: convolution */
+    int64_t kernel, stride, pad, groups; /* convolution, pooling */
+    int64_t heads;                       /* attention */
+    int64_t tokens;                      /* embedding: how many there are to know */
+    bool no_bias;                        /* dense, convolution */
+    bool wide_in, wide_out;              /* see struct param */
+    bool frozen;                         /* parameters are not trained */
+    bool causal;                         /* attention: to earlier tokens only */
+    real scale;             /* attention: of the logits; L2 normalisation: of its output */
+    real rate;              /* dropout */
+    enum param_start start; /* of the weight; its bias is 0 unless START_DRAWN */
+    double sd;              /* of START_NORMAL */
     const struct activation *activation; /* activation */
     real leak;                           /* activation */
 };
@@ -45,20 +59,32 @@ struct node {
     struct graph_shape shape;
     int first_param, n_params;
     bool needs_gradient; /* a trained parameter lies in it or before it */
+    bool reached;        /* in a backward pass: dy holds a gradient */
+    int consumers;       /* nodes that take its output */
     real *y, *dy;        /* [capacity, dim]: output, and the loss's gradient by it */
     void *state;         /* of its operation, see op.prepare */
 };
 
+enum graph_mode {
+    GRAPH_EVAL,  /* a function of the sample alone */
+    GRAPH_TRAIN, /* statistics of the batch, dropout */
+};
+
 struct graph {
     int n_nodes, n_params;
-    struct node *node; /* node[0] is the input, the last one the output */
+    struct node *node; /* node[0] is the input */
     struct param *param;
+    int output;         /* the node that the loss looks at: the last one unless set */
     int hidden_last;    /* the node that "hidden.last" stands for, or -1 */
     int64_t size;       /* of the parameter block: each parameter starts on 64 bytes */
-    int64_t parameters; /* without the padding */
+    int64_t parameters; /* without padding and running averages */
+    int64_t weights;    /* parameters and running averages, without padding */
     int64_t capacity;
-    real *w, *dw;        /* [size] parameters and gradients */
-    struct arena *arena; /* borrowed; owns all of the above */
+    enum graph_mode mode;       /* of the last forward pass */
+    uint64_t noise, noise_step; /* dropout in training: seed, and number of the step */
+    real *w, *dw;               /* [size] parameters and gradients */
+    real *scratch[2];           /* [capacity, largest dim]: gradients before they are summed */
+    struct arena *arena;        /* borrowed; owns all of the above */
     int node_room, param_room;
 };
 
@@ -66,15 +92,21 @@ struct graph {
 enum err_code graph_init(struct graph *g, struct arena *arena, const struct graph_shape *input,
                          struct err *e);
 
-/* Appends a node: the operation's name in `ops`, its settings. It becomes the last of g->node.
- * Local.
- * errors   ERR_NOMEM; ERR_CONFIG if the parameters are too many */
+/* Appends a node: the operation's name in `ops`, its settings. It becomes the last of g->node,
+ * and g->output. Local.
+ * errors   ERR_NOMEM; ERR_CONFIG if the parameters are too many, or the input's shape is none
+ *          for the operation */
 enum err_code graph_add(struct graph *g, const char *op, struct node_settings set,
                         struct err *e);
 
-/* For an operation: appends a parameter to the node being added. */
+/* For an operation: appends a parameter to the node being added, called name.suffix (suffix "":
+ * name). rows and cols, or size, say its shape. */
 enum err_code graph_param(struct graph *g, struct node *n, const char *suffix, struct param p,
                           struct err *e);
+
+/* Leaves a parameter as it is from now on; before graph_allocate. What lies before all trained
+ * parameters needs no gradient, and gets none. Local. */
+void graph_freeze(struct graph *g, int param);
 
 /* Bytes that graph_allocate takes. Local. */
 double graph_bytes(const struct graph *g, int64_t capacity);
@@ -90,18 +122,29 @@ void graph_clear(struct graph *g);
 /* The node recorded under a name ("input", "hidden.1", "hidden.last", "logits"), or -1. */
 int graph_layer(const struct graph *g, const char *name);
 
-/* Runs all operations on x[n, dim of the input], n <= capacity, borrowed until the backward
- * pass is done. Local. */
-void graph_forward(struct graph *g, const real *x, int64_t n);
+/* Runs the operations on x[n, dim of the input], n <= capacity, borrowed until the backward
+ * pass is done: all of them, or in training those as far as the output. Local. */
+void graph_forward(struct graph *g, const real *x, int64_t n, enum graph_mode mode);
 
 /* Gradients of all trained parameters, from output->dy, which the caller has filled; it is
- * overwritten. Adds to g->dw if accumulate is set, else replaces. Local. */
+ * overwritten. Adds to g->dw if accumulate is set, else replaces. Those behind the output stay
+ * as they are. Local. */
 void graph_backward(struct graph *g, int64_t n, bool accumulate);
 
 static inline struct node *graph_output(const struct graph *g)
 {
-    return &g->node[g->n_nodes - 1];
+    return &g->node[g->output];
 }
+
+/* The second input of a node that has two. */
+static inline struct node *graph_also(const struct graph *g, const struct node *n)
+{
+    return &g->node[n->set.also];
+}
+
+/* Copies all weights, in the order of the parameters, without padding: [g->weights]. Local. */
+void graph_get(const struct graph *g, float *out);
+void graph_set(struct graph *g, const float *in);
 
 /* FLOPs per sample of matrix products and the like; cheap loops are not counted. Local. */
 double graph_forward_flops(const struct graph *g);

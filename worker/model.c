@@ -3,37 +3,52 @@
 
 #include <stdio.h>
 
-/* A dense node and its nonlinearity, whose output is what the layer's name stands for. */
-static enum err_code add_hidden(const struct config *c, int number, struct graph *g,
-                                struct err *e)
+/* Numbers the parts of a torch.nn.Sequential: names of parameters start with them. Part 0
+ * flattens the sample. */
+struct sequential {
+    int part;
+    char name[16];
+};
+
+static const char *next_part(struct sequential *s)
 {
-    char name[TASK_NAME];
-    snprintf(name, sizeof name, "hidden.%d", number);
-    struct node_settings dense = {.input = g->n_nodes - 1,
-                                  .name = name,
+    snprintf(s->name, sizeof s->name, "%d", s->part++);
+    return s->name;
+}
+
+/* A dense node and its nonlinearity, whose output is what the layer's name stands for. */
+static enum err_code add_hidden(const struct config *c, int number, struct sequential *s,
+                                struct graph *g, struct err *e)
+{
+    char layer[TASK_NAME];
+    snprintf(layer, sizeof layer, "hidden.%d", number);
+    struct node_settings dense = {.input = g->output,
+                                  .name = next_part(s),
                                   .width = c->model.width,
                                   .wide_in = number > 1,
                                   .wide_out = true};
     TRY(graph_add(g, "dense", dense, e));
+    s->part++;
     struct node_settings activation = {
-        .input = g->n_nodes - 1,
-        .layer = name,
+        .input = g->output,
+        .layer = layer,
         .activation = (const void *)table_row(&activations, c->model.activation),
         .leak = (real)c->model.leak};
     TRY(graph_add(g, "activation", activation, e));
-    g->hidden_last = g->n_nodes - 1;
+    g->hidden_last = g->output;
     return ERR_OK;
 }
 
-static enum err_code add_output(int64_t outputs, bool wide_in, bool frozen, struct graph *g,
-                                struct err *e)
+static enum err_code add_output(int64_t outputs, bool wide_in, bool frozen,
+                                struct sequential *s, struct graph *g, struct err *e)
 {
-    struct node_settings dense = {.input = g->n_nodes - 1,
+    struct node_settings dense = {.input = g->output,
                                   .layer = "logits",
-                                  .name = "logits",
+                                  .name = next_part(s),
                                   .width = outputs,
                                   .wide_in = wide_in,
-                                  .frozen = frozen};
+                                  .frozen = frozen,
+                                  .start = frozen ? START_SIGNS : START_DRAWN};
     return graph_add(g, "dense", dense, e);
 }
 
@@ -45,8 +60,9 @@ static enum err_code build_layers(const struct config *c, int64_t depth, int64_t
                    "model.freeze_output: fixed weights +1/width and -1/width need one output "
                    "(two classes and loss logistic, hinge or mse), not %lld",
                    (long long)outputs);
-    for (int64_t i = 1; i <= depth; i++) TRY(add_hidden(c, (int)i, g, e));
-    return add_output(outputs, true, c->model.freeze_output, g, e);
+    struct sequential s = {.part = 1};
+    for (int64_t i = 1; i <= depth; i++) TRY(add_hidden(c, (int)i, &s, g, e));
+    return add_output(outputs, true, c->model.freeze_output, &s, g, e);
 }
 
 static enum err_code build_mlp(const struct config *c, int64_t outputs, struct graph *g,
@@ -65,7 +81,8 @@ static enum err_code build_linear(const struct config *c, int64_t outputs, struc
                                   struct err *e)
 {
     (void)c;
-    return add_output(outputs, false, false, g, e);
+    struct sequential s = {.part = 1};
+    return add_output(outputs, false, false, &s, g, e);
 }
 
 static const struct model rows[] = {

@@ -7,8 +7,8 @@
 #include "worker/task.h"
 
 /* Layers have names: "input", "hidden.1", "hidden.2" ... (outputs of the nonlinearities),
- * "hidden.last" (the last of them), "logits". Parameters: "hidden.1.weight", "logits.bias".
- */
+ * "hidden.last" (the last of them), "logits". Parameters are called as in the PyTorch module
+ * that docs/models.md gives for each architecture. */
 struct model {
     struct row row;
     enum err_code (*build)(const struct config *c, int64_t outputs, struct graph *g,

@@ -6,12 +6,14 @@
 #include "worker/graph.h"
 
 /* To add one: functions in a file op_<name>.c, their declarations below, a row in op.c. In all
- * of them `in` is the node whose output n takes and B the number of samples. Optional members
- * are NULL. */
+ * of them `in` is the node whose output n takes (graph_also: the second one) and B the number
+ * of samples. g->mode says whether a pass is of training. Optional members are NULL. */
 struct op {
     struct row row;
+    int inputs; /* nodes whose output it takes: 1 or 2 */
 
-    /* Sets n->shape and adds parameters (graph_param). */
+    /* Sets n->shape (its dim is the graph's work) and adds parameters (graph_param). An input of
+     * a shape that it cannot take is ERR_CONFIG, "model.kind: ...". */
     enum err_code (*shape)(struct graph *g, const struct node *in, struct node *n,
                            struct err *e);
 
@@ -19,11 +21,14 @@ struct op {
     enum err_code (*prepare)(struct graph *g, struct node *n, struct err *e);
     void (*release)(struct node *n);
 
+    /* Optional: bytes that prepare takes. */
+    double (*bytes)(const struct graph *g, const struct node *n, int64_t capacity);
+
     /* n->y from in->y. NULL: the graph's input, which the caller sets. */
     void (*forward)(struct graph *g, const struct node *in, struct node *n, int64_t B);
 
-    /* Gradients of n's trained parameters (added to if accumulate) and, where
-     * in->needs_gradient, in->dy; both from n->dy. */
+    /* Gradients of n's trained parameters (added to if accumulate) and, for each input that
+     * needs_gradient, its dy, which is written whole; both from n->dy. */
     void (*backward)(struct graph *g, struct node *in, struct node *n, int64_t B,
                      bool accumulate);
 
@@ -32,7 +37,7 @@ struct op {
     double (*backward_flops)(const struct graph *g, const struct node *in,
                              const struct node *n);
 
-    bool in_place; /* backward may write in->dy over n->dy: they share memory */
+    bool in_place; /* backward may write in->dy over n->dy: they may be the same memory */
 };
 
 /* All operations: rows of struct op. */
@@ -47,8 +52,10 @@ double op_dense_forward_flops(const struct graph *g, const struct node *n);
 double op_dense_backward_flops(const struct graph *g, const struct node *in,
                                const struct node *n);
 
-enum err_code op_activation_shape(struct graph *g, const struct node *in, struct node *n,
-                                  struct err *e);
+/* n->shape is the input's. For operations that work element by element. */
+enum err_code op_same_shape(struct graph *g, const struct node *in, struct node *n,
+                            struct err *e);
+
 void op_activation_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
 void op_activation_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
                             bool accumulate);

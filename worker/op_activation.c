@@ -1,14 +1,8 @@
-/* op_activation.c - a nonlinearity as a node. Its gradient is made in place: the buffer that
+/* op_activation.c - a nonlinearity as a node. Its gradient can be made in place: the buffer that
  * holds the gradient by its output then holds that by its input. */
-#include "worker/op.h"
+#include <string.h>
 
-enum err_code op_activation_shape(struct graph *g, const struct node *in, struct node *n,
-                                  struct err *e)
-{
-    (void)g, (void)e;
-    n->shape = in->shape;
-    return ERR_OK;
-}
+#include "worker/op.h"
 
 void op_activation_forward(struct graph *g, const struct node *in, struct node *n, int64_t B)
 {
@@ -20,5 +14,7 @@ void op_activation_backward(struct graph *g, struct node *in, struct node *n, in
                             bool accumulate)
 {
     (void)g, (void)accumulate;
-    n->set.activation->backward(B * n->shape.dim, n->set.leak, in->y, n->y, n->dy);
+    int64_t size = B * n->shape.dim;
+    if (in->dy != n->dy) memcpy(in->dy, n->dy, (size_t)size * sizeof *in->dy);
+    n->set.activation->backward(size, n->set.leak, in->y, n->y, in->dy);
 }

@@ -5,21 +5,35 @@
 #include "worker/blas.h"
 #include "worker/op.h"
 
+/* Rows of a sample that the layer sees: its tokens, or the sample itself. */
+static int64_t rows_of(const struct node *in)
+{
+    return in->shape.n_dims == 2 ? in->shape.size[0] : 1;
+}
+
 enum err_code op_dense_shape(struct graph *g, const struct node *in, struct node *n,
                              struct err *e)
 {
+    int64_t T = rows_of(in), features = in->shape.dim / T;
     struct param weight = {.rows = n->set.width,
-                           .cols = in->shape.dim,
-                           .fan_in = in->shape.dim,
+                           .cols = features,
+                           .n_dims = 2,
+                           .size = {n->set.width, features},
+                           .fan_in = features,
                            .wide_in = n->set.wide_in,
                            .wide_out = n->set.wide_out,
-                           .trained = !n->set.frozen};
+                           .trained = !n->set.frozen,
+                           .start = n->set.start,
+                           .sd = n->set.sd};
     struct param bias = weight;
-    bias.cols = 1;
+    bias.n_dims = 1;
     bias.bias = true;
-    n->shape = (struct graph_shape){1, {n->set.width}, n->set.width};
+    if (bias.start == START_NORMAL) bias.start = START_ZEROS;
+    if (bias.start == START_SIGNS) bias.start = START_DRAWN;
+    n->shape = in->shape.n_dims == 2 ? (struct graph_shape){2, {T, n->set.width}}
+                                     : (struct graph_shape){1, {n->set.width}};
     TRY(graph_param(g, n, "weight", weight, e));
-    return graph_param(g, n, "bias", bias, e);
+    return n->set.no_bias ? ERR_OK : graph_param(g, n, "bias", bias, e);
 }
 
 static const struct param *weight_of(const struct graph *g, const struct node *n)
@@ -30,10 +44,12 @@ static const struct param *weight_of(const struct graph *g, const struct node *n
 void op_dense_forward(struct graph *g, const struct node *in, struct node *n, int64_t B)
 {
     const struct param *p = weight_of(g, n);
-    const real *weight = g->w + p[0].offset, *bias = g->w + p[1].offset;
-    for (int64_t i = 0; i < B; i++)
-        memcpy(n->y + i * p->rows, bias, (size_t)p->rows * sizeof *bias);
-    blas_gemm(CblasNoTrans, CblasTrans, B, p->rows, p->cols, in->y, weight, 1, n->y);
+    int64_t rows = B * rows_of(in);
+    const real *weight = g->w + p[0].offset;
+    for (int64_t i = 0; i < rows && !n->set.no_bias; i++)
+        memcpy(n->y + i * p->rows, g->w + p[1].offset, (size_t)p->rows * sizeof *n->y);
+    blas_gemm(CblasNoTrans, CblasTrans, rows, p->rows, p->cols, in->y, weight,
+              n->set.no_bias ? 0 : 1, n->y);
 }
 
 /* sum[d] += the rows of x[B, d]. Four at a time: a quarter of the passes over sum, and rounding
@@ -52,22 +68,24 @@ void op_dense_backward(struct graph *g, struct node *in, struct node *n, int64_t
                        bool accumulate)
 {
     const struct param *p = weight_of(g, n);
-    if (p->trained) {
-        real *dweight = g->dw + p[0].offset, *dbias = g->dw + p[1].offset;
-        blas_gemm(CblasTrans, CblasNoTrans, p->rows, p->cols, B, n->dy, in->y, accumulate,
-                  dweight);
+    int64_t rows = B * rows_of(in);
+    if (p[0].trained)
+        blas_gemm(CblasTrans, CblasNoTrans, p->rows, p->cols, rows, n->dy, in->y, accumulate,
+                  g->dw + p[0].offset);
+    if (!n->set.no_bias && p[1].trained) {
+        real *dbias = g->dw + p[1].offset;
         if (!accumulate) memset(dbias, 0, (size_t)p->rows * sizeof *dbias);
-        sum_rows(B, p->rows, n->dy, dbias);
+        sum_rows(rows, p->rows, n->dy, dbias);
     }
     if (in->needs_gradient)
-        blas_gemm(CblasNoTrans, CblasNoTrans, B, p->cols, p->rows, n->dy, g->w + p[0].offset, 0,
-                  in->dy);
+        blas_gemm(CblasNoTrans, CblasNoTrans, rows, p->cols, p->rows, n->dy, g->w + p[0].offset,
+                  0, in->dy);
 }
 
 double op_dense_forward_flops(const struct graph *g, const struct node *n)
 {
     const struct param *p = weight_of(g, n);
-    return 2 * (double)p->rows * (double)p->cols;
+    return 2 * (double)n->shape.dim * (double)p->cols;
 }
 
 double op_dense_backward_flops(const struct graph *g, const struct node *in,

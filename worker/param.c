@@ -56,12 +56,10 @@ static void uniform(struct rng *r, const struct param *p, int64_t n, real *out)
     for (int64_t i = 0; i < n; i++) out[i] = (real)(bound * (2 * rng_uniform(r) - 1));
 }
 
-/* Normal weights of this variance, biases 0. */
-static void normal(struct rng *r, const struct param *p, double variance, int64_t n, real *out)
+static void normal(struct rng *r, double sd, int64_t n, real *out)
 {
     enum { AT_ONCE = 1024 };
     float draw[AT_ONCE];
-    double sd = p->bias ? 0 : p->init_scale * sqrt(variance);
     for (int64_t done = 0; done < n; done += AT_ONCE) {
         int64_t count = n - done < AT_ONCE ? n - done : AT_ONCE;
         rng_normals(r, count, draw);
@@ -71,12 +69,12 @@ static void normal(struct rng *r, const struct param *p, double variance, int64_
 
 static void he_normal(struct rng *r, const struct param *p, int64_t n, real *out)
 {
-    normal(r, p, 2 / (double)p->fan_in, n, out);
+    normal(r, p->bias ? 0 : p->init_scale * sqrt(2 / (double)p->fan_in), n, out);
 }
 
 static void lecun_normal(struct rng *r, const struct param *p, int64_t n, real *out)
 {
-    normal(r, p, 1 / (double)p->fan_in, n, out);
+    normal(r, p->bias ? 0 : p->init_scale * sqrt(1 / (double)p->fan_in), n, out);
 }
 
 static const struct initializer initializer_rows[] = {
@@ -102,6 +100,17 @@ void param_scale(const struct config *c, int n, struct param *p)
     }
 }
 
+static void constant(double value, int64_t n, real *out)
+{
+    for (int64_t i = 0; i < n; i++) out[i] = (real)value;
+}
+
+static void signs(const struct param *p, real *out)
+{
+    for (int64_t i = 0; i < p->rows * p->cols; i++)
+        out[i] = (i % p->cols < p->cols / 2 ? (real)1 : (real)-1) / (real)p->cols;
+}
+
 void param_init(const struct config *c, uint64_t seed, int n, const struct param *p,
                 real *block)
 {
@@ -109,12 +118,13 @@ void param_init(const struct config *c, uint64_t seed, int n, const struct param
     for (int i = 0; i < n; i++) {
         int64_t size = p[i].rows * p[i].cols;
         real *w = block + p[i].offset;
-        if (p[i].trained || p[i].bias) {
-            struct rng r = rng_stream(seed, RNG_INIT, (uint64_t)i);
-            init->draw(&r, &p[i], size, w);
-            continue;
+        struct rng r = rng_stream(seed, RNG_INIT, (uint64_t)i);
+        switch (p[i].start) {
+        case START_DRAWN: init->draw(&r, &p[i], size, w); break;
+        case START_ZEROS: constant(0, size, w); break;
+        case START_ONES: constant(1, size, w); break;
+        case START_NORMAL: normal(&r, p[i].init_scale * p[i].sd, size, w); break;
+        case START_SIGNS: signs(&p[i], w); break;
         }
-        for (int64_t j = 0; j < size; j++)
-            w[j] = (j % p[i].cols < p[i].cols / 2 ? (real)1 : (real)-1) / (real)p[i].cols;
     }
 }

@@ -11,18 +11,34 @@
 #include "worker/real.h"
 #include "worker/task.h"
 
-/* One weight matrix [rows = out, cols = in], row-major as in PyTorch, or one bias (cols = 1).
- */
+/* What a parameter is before the first step, if no other trial's weights replace it. */
+enum param_start {
+    START_DRAWN, /* by model.init */
+    START_ZEROS,
+    START_ONES,
+    START_NORMAL, /* N(0, sd^2) */
+    START_SIGNS,  /* +1/fan_in for the first half of each row, then -1/fan_in */
+};
+
+enum { PARAM_MAX_DIMS = 4 };
+
+/* One tensor under PyTorch's name and in its layout, row-major: a weight matrix [out, in], a
+ * kernel [out, in / groups, height, width], a vector. */
 struct param {
-    char name[TASK_NAME]; /* "hidden.1.weight" */
-    int64_t rows, cols;
+    char name[TASK_NAME]; /* "layer1.0.conv1.weight" */
+    int n_dims;           /* 0 until it is added: rows, or [rows, cols] where cols > 1 */
+    int64_t size[PARAM_MAX_DIMS];
+    int64_t rows, cols;     /* size[0], and the product of the others */
     int64_t fan_in;         /* of its layer, also for a bias */
     bool bias;              /* a vector, added */
     bool wide_in, wide_out; /* does the layer's input, its output grow with model.width? */
-    bool trained;           /* a weight that is not is fixed at +1/fan_in, then -1/fan_in */
-    int64_t offset;         /* in the parameter block */
-    double init_scale;      /* of the initializer's standard deviation */
-    double lr_scale;        /* of the learning rate */
+    bool trained;           /* the optimizer moves it */
+    bool average;           /* a running average: no parameter, its operation moves it */
+    enum param_start start;
+    double sd;         /* of START_NORMAL */
+    int64_t offset;    /* in the parameter block */
+    double init_scale; /* of the initializer's standard deviation */
+    double lr_scale;   /* of the learning rate */
 };
 
 /* Factors of a parameter; width_ratio is model.width / model.base_width, adaptive says that the

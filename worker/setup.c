@@ -212,10 +212,11 @@ static double memory_bytes(const struct setup *s)
     return bytes + (pool == INT64_MAX ? 0 : (double)pool * sizeof(int64_t)); /* the order */
 }
 
-enum err_code setup_shape(const struct config *config, const struct record *record,
-                          const struct table *known, struct trial_shape *out, struct err *e)
+enum err_code setup_shape(const struct config *config, const struct parents *parents,
+                          const struct record *record, const struct table *known,
+                          struct trial_shape *out, struct err *e)
 {
-    struct setup s = {.config = config, .record = record};
+    struct setup s = {.config = config, .parents = parents, .record = record};
     struct arena arena = {0};
     TRY(data_shape(config, &s.data, e));
     enum err_code rc = setup_init(&s, known, &arena, e);
@@ -223,6 +224,7 @@ enum err_code setup_shape(const struct config *config, const struct record *reco
         double step = graph_forward_flops(&s.graph) + graph_backward_flops(&s.graph);
         *out = (struct trial_shape){
             .params = s.graph.parameters,
+            .weights = s.graph.weights,
             .train_flops = step * (double)s.batch * (double)s.steps,
             .eval_flops = eval_flops(&s),
             .memory_bytes = memory_bytes(&s),

@@ -16,6 +16,7 @@
 struct setup {
     /* Given by the caller. */
     const struct config *config;
+    const struct parents *parents;
     const struct record *record;
     struct data_shape data;
 
@@ -52,7 +53,8 @@ double setup_samples_bytes(const struct setup *s);
 /* experiment.shape for plain training: no data set is opened, no large memory taken. Same
  * errors, and those of data_shape. Local.
  * cost     microseconds */
-enum err_code setup_shape(const struct config *config, const struct record *record,
-                          const struct table *known, struct trial_shape *out, struct err *e);
+enum err_code setup_shape(const struct config *config, const struct parents *parents,
+                          const struct record *record, const struct table *known,
+                          struct trial_shape *out, struct err *e);
 
 #endif

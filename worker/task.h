@@ -14,6 +14,7 @@ enum {
     TASK_MAX_LAYERS = 16,
     TASK_MAX_SLOTS = 8,
     TASK_MAX_RECORDS = 4096,
+    TASK_MAX_PARENTS = 3,
     TASK_NAME = 64,
     TASK_PATH = 240,
 };
@@ -54,6 +55,27 @@ struct config {
     _Alignas(16) unsigned char extra[512]; /* an experiment's own settings */
 };
 
+/* What a trial takes from a network that another trial left, or a file holds. */
+enum role {
+    ROLE_WEIGHTS,  /* its network starts from these */
+    ROLE_END,      /* model.interpolate goes from ROLE_WEIGHTS to these */
+    ROLE_TEACHER,  /* its outputs are what a distillation matches */
+    ROLE_FEATURES, /* samples pass through it first, as far as data.layer */
+};
+
+struct parent {
+    int role;             /* roles: rows of enum role */
+    int64_t row;          /* of the trial in the store; -1: the weights are in a file */
+    struct config config; /* of its network */
+    char path[TASK_PATH]; /* a safetensors file, if row is -1 */
+};
+
+/* All networks that a trial needs, at most one of each role but ROLE_WEIGHTS. */
+struct parents {
+    int n;
+    struct parent parent[TASK_MAX_PARENTS];
+};
+
 /* What all trials of a sweep record. */
 enum record_grid { GRID_LINEAR, GRID_LOG, GRID_LAST };
 enum { SLOT_INIT = -1, SLOT_FINAL = -2 }; /* otherwise a step */
@@ -79,12 +101,15 @@ struct task {
     int32_t attempt;
     uint64_t root; /* seed of the sweep */
     uint64_t seed; /* of the trial: 0, 1, 2, ... */
+    bool keep;     /* the final weights go to the store: other trials need them */
     struct config config;
+    struct parents parents;
 };
 
 /* Everything the plan and the store need to know of a trial before it runs. */
 struct trial_shape {
     int64_t params;
+    int64_t weights;     /* numbers that make up its network: parameters and running averages */
     double train_flops;  /* of all steps: forward and backward */
     double eval_flops;   /* of all records */
     double memory_bytes; /* a worker's peak for this trial beyond its data set */
@@ -113,6 +138,7 @@ struct rows {
     double *metric; /* [n_metrics, records]; NaN where nothing was measured */
     double *step;   /* [records]: optimizer steps done at each record */
     float **layer;  /* [n_layers][n_slots * probe_n * layer_dim]; NULL when none recorded */
+    float *weights; /* [shape.weights] final ones; NULL when not kept */
     size_t metric_bytes; /* of metric */
 };
 

@@ -19,7 +19,7 @@ void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, b
     for (int64_t i = 0; i < n; i += t->setup.capacity) {
         int64_t count = n - i < t->setup.capacity ? n - i : t->setup.capacity;
         samples_range(set, i, count, &t->batch);
-        graph_forward(g, t->batch.x, count);
+        graph_forward(g, t->batch.x, count, GRAPH_EVAL);
         const real *f = graph_output(g)->y;
         real *df = gradient ? graph_output(g)->dy : NULL;
         total += loss->value(count, t->setup.outputs, f, t->batch.label, 1 / (real)n, df);
@@ -29,10 +29,15 @@ void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, b
     *out = (struct evaluation){total / (double)n, correct / (double)n, soft / (double)n};
 }
 
-static double norm(int64_t n, const real *x)
+/* Euclidean norm of all parameters' part of a block. */
+static double norm(const struct graph *g, const real *block)
 {
     double sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
+    for (int p = 0; p < g->n_params; p++) {
+        const real *x = block + g->param[p].offset;
+        int64_t n = g->param[p].average ? 0 : g->param[p].rows * g->param[p].cols;
+        for (int64_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
+    }
     return sqrt(sum);
 }
 
@@ -63,12 +68,12 @@ static void measure(struct trainer *t)
     bool last = t->step == s->steps;
     *m = (struct measured){.train = {NAN, NAN, NAN}, .test = {NAN, NAN, NAN}, .grad_norm = NAN};
     m->lr = lr_at(t, t->step > 0 ? t->step - 1 : 0);
-    m->weight_norm = norm(s->graph.size, s->graph.w);
+    m->weight_norm = norm(&s->graph, s->graph.w);
     if (s->needs & METRIC_TRAIN) {
         bool gradient = s->needs & METRIC_GRADIENT;
         int64_t n = last ? s->n_train : s->n_subset;
         trainer_evaluate(t, &t->sets->train, n, gradient, &m->train);
-        if (gradient) m->grad_norm = norm(s->graph.size, s->graph.dw);
+        if (gradient) m->grad_norm = norm(&s->graph, s->graph.dw);
     }
     if (s->needs & METRIC_TEST) trainer_evaluate(t, &t->sets->test, s->n_test, false, &m->test);
 }
@@ -102,7 +107,7 @@ static void represent(struct trainer *t, int k)
     for (int64_t i = 0; i < probes; i += s->capacity) {
         int64_t count = probes - i < s->capacity ? probes - i : s->capacity;
         samples_range(&t->sets->probe, i, count, &t->batch);
-        graph_forward(&s->graph, t->batch.x, count);
+        graph_forward(&s->graph, t->batch.x, count, GRAPH_EVAL);
         for (int l = 0; l < s->record->n_layers; l++) {
             const struct node *n = &s->graph.node[s->layer[l]];
             float *out = t->trial->rows->layer[l] + (k * probes + i) * n->shape.dim;
@@ -163,7 +168,8 @@ static bool step(struct trainer *t)
     const struct setup *s = &t->setup;
     struct graph *g = &t->setup.graph;
     take_batch(t);
-    graph_forward(g, t->batch.x, s->batch);
+    g->noise_step = (uint64_t)t->step;
+    graph_forward(g, t->batch.x, s->batch, GRAPH_TRAIN);
     struct node *out = graph_output(g);
     double loss = s->loss->value(s->batch, s->outputs, out->y, t->batch.label,
                                  1 / (real)s->batch, out->dy) /
@@ -194,6 +200,7 @@ static enum err_code start(struct trainer *t, struct arena *arena, struct err *e
         if (!t->order) return ERR(e, ERR_NOMEM, "no memory for the order of samples");
     }
     uint64_t seed = rng_seed(t->trial->task->root, t->trial->task->seed);
+    s->graph.noise = seed;
     param_init(s->config, seed, s->graph.n_params, s->graph.param, s->graph.w);
     return ERR_OK;
 }
@@ -218,7 +225,10 @@ static enum err_code train(struct trainer *t, const struct trainer_hooks *hooks,
             return ERR_OK;
         }
         represent_due(t);
-        if (t->step == s->steps) return ERR_OK;
+        if (t->step == s->steps) {
+            if (t->trial->rows->weights) graph_get(&s->graph, t->trial->rows->weights);
+            return ERR_OK;
+        }
         if (!step(t)) {
             represent_missing(t, t->step + 1);
             return ERR_OK;
@@ -239,8 +249,9 @@ enum err_code trainer_run(struct worker *worker, const struct trial *trial,
     double begin_s = now_s();
     const struct task *task = trial->task;
     struct arena *arena = worker_arena(worker);
-    struct trainer t = {.trial = trial,
-                        .setup = {.config = &task->config, .record = trial->record}};
+    struct trainer t = {
+        .trial = trial,
+        .setup = {.config = &task->config, .parents = &task->parents, .record = trial->record}};
     const struct data *data;
     TRY(worker_data(worker, &task->config, task->root, &data, e));
     t.setup.data = data->shape;

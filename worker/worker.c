@@ -18,6 +18,7 @@ struct sets_key {
 };
 
 struct worker {
+    const struct weights_source *source; /* borrowed, may be NULL */
     struct data_key data_key;
     struct sets_key sets_key;
     struct data data;
@@ -26,9 +27,16 @@ struct worker {
     struct arena sets_arena, trial_arena;
 };
 
-struct worker *worker_create(void)
+struct worker *worker_create(const struct weights_source *source)
 {
-    return calloc(1, sizeof(struct worker));
+    struct worker *w = calloc(1, sizeof *w);
+    if (w) w->source = source;
+    return w;
+}
+
+const struct weights_source *worker_source(const struct worker *w)
+{
+    return w->source;
 }
 
 static void forget_sets(struct worker *w)

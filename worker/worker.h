@@ -10,9 +10,19 @@
 
 struct worker;
 
-/* NULL when memory is exhausted. Local. */
-struct worker *worker_create(void);
+/* Where weights of other trials come from: the store, whose room is further right. */
+struct weights_source {
+    /* out[n] receives the weights of a store's row, as struct rows.weights had them. Local.
+     * errors   ERR_FORMAT if the row has other than n; ERR_IO */
+    enum err_code (*read)(void *self, int64_t row, int64_t n, float *out, struct err *e);
+    void *self;
+};
+
+/* source may be NULL where no trial has parents; borrowed. NULL when memory is exhausted.
+ * Local. */
+struct worker *worker_create(const struct weights_source *source);
 void worker_destroy(struct worker *w); /* of NULL is fine */
+const struct weights_source *worker_source(const struct worker *w);
 
 /* The data set of a configuration, open; the one of the trial before if its settings and the
  * root seed are the same. Borrowed until the next call. Local.
