@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tests/check_main.h"
+#include "worker/config.h"
 #include "worker/loss.h"
 #include "worker/model.h"
 #include "worker/optim.h"
@@ -20,23 +21,14 @@ static inline int core_row(const struct table *t, const char *name)
     return row;
 }
 
-/* A two-layer ReLU network of width 4 under cross-entropy and SGD. */
+/* The defaults, but for a network of one hidden layer of width 4. */
 static inline struct config core_config(void)
 {
     struct config c;
     memset(&c, 0, sizeof c);
-    c.model.kind = core_row(&models, "mlp");
-    c.model.activation = core_row(&activations, "relu");
+    field_defaults(&config_fields, &c);
     c.model.depth = 1;
     c.model.width = c.model.base_width = 4;
-    c.model.leak = 0.01;
-    c.optim.name = core_row(&optimizers, "sgd");
-    c.optim.loss = core_row(&losses, "cross_entropy");
-    c.optim.schedule = core_row(&schedules, "constant");
-    c.optim.lr = 0.1;
-    c.optim.beta1 = 0.9;
-    c.optim.beta2 = 0.999;
-    c.optim.epsilon = 1e-8;
     return c;
 }
 
