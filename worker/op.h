@@ -56,8 +56,70 @@ double op_dense_backward_flops(const struct graph *g, const struct node *in,
 enum err_code op_same_shape(struct graph *g, const struct node *in, struct node *n,
                             struct err *e);
 
+/* The bias of a layer with this weight, whose values it draws only if the weight's are drawn. */
+struct param op_bias_of(struct param weight);
+
+/* sum[d] += the rows of x[n, d]. Four at a time: a quarter of the passes over sum, and
+ * rounding errors that grow more slowly. Local. */
+void op_sum_rows(int64_t n, int64_t d, const real *restrict x, real *restrict sum);
+
 void op_activation_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
 void op_activation_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
                             bool accumulate);
+
+enum err_code op_channels_last_shape(struct graph *g, const struct node *in, struct node *n,
+                                     struct err *e);
+void op_channels_last_forward(struct graph *g, const struct node *in, struct node *n,
+                              int64_t B);
+void op_channels_last_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                               bool accumulate);
+enum err_code op_flatten_shape(struct graph *g, const struct node *in, struct node *n,
+                               struct err *e);
+void op_flatten_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
+void op_flatten_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                         bool accumulate);
+
+enum err_code op_convolution_shape(struct graph *g, const struct node *in, struct node *n,
+                                   struct err *e);
+enum err_code op_convolution_prepare(struct graph *g, struct node *n, struct err *e);
+double op_convolution_bytes(const struct graph *g, const struct node *n, int64_t capacity);
+void op_convolution_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
+void op_convolution_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                             bool accumulate);
+double op_convolution_forward_flops(const struct graph *g, const struct node *n);
+double op_convolution_backward_flops(const struct graph *g, const struct node *in,
+                                     const struct node *n);
+
+enum err_code op_batch_norm_shape(struct graph *g, const struct node *in, struct node *n,
+                                  struct err *e);
+enum err_code op_batch_norm_prepare(struct graph *g, struct node *n, struct err *e);
+double op_batch_norm_bytes(const struct graph *g, const struct node *n, int64_t capacity);
+void op_batch_norm_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
+void op_batch_norm_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                            bool accumulate);
+
+enum err_code op_pool_shape(struct graph *g, const struct node *in, struct node *n,
+                            struct err *e);
+enum err_code op_global_pool_shape(struct graph *g, const struct node *in, struct node *n,
+                                   struct err *e);
+enum err_code op_max_pool_prepare(struct graph *g, struct node *n, struct err *e);
+double op_max_pool_bytes(const struct graph *g, const struct node *n, int64_t capacity);
+void op_max_pool_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
+void op_max_pool_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                          bool accumulate);
+void op_average_pool_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
+void op_average_pool_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                              bool accumulate);
+
+enum err_code op_add_shape(struct graph *g, const struct node *in, struct node *n,
+                           struct err *e);
+void op_add_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
+void op_add_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                     bool accumulate);
+enum err_code op_concat_shape(struct graph *g, const struct node *in, struct node *n,
+                              struct err *e);
+void op_concat_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
+void op_concat_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                        bool accumulate);
 
 #endif
