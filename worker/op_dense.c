@@ -1,9 +1,9 @@
 /* op_dense.c - the dense layer: y[B, out] = x[B, in] W^T + b, W[out, in] as in PyTorch. */
 #include <string.h>
 
-#include "base/kernel.h"
 #include "worker/blas.h"
 #include "worker/op.h"
+#include "worker/rows.h"
 
 /* Rows of a sample that the layer sees: its tokens, or the sample itself. */
 static int64_t rows_of(const struct node *in)
@@ -52,18 +52,6 @@ void op_dense_forward(struct graph *g, const struct node *in, struct node *n, in
               n->set.no_bias ? 0 : 1, n->y);
 }
 
-/* sum[d] += the rows of x[B, d]. Four at a time: a quarter of the passes over sum, and rounding
- * errors that grow more slowly. */
-KERNEL static void sum_rows(int64_t B, int64_t d, const real *restrict x, real *restrict sum)
-{
-    int64_t i = 0;
-    for (; i + 4 <= B; i += 4, x += 4 * d)
-        for (int64_t j = 0; j < d; j++)
-            sum[j] += (x[j] + x[d + j]) + (x[2 * d + j] + x[3 * d + j]);
-    for (; i < B; i++, x += d)
-        for (int64_t j = 0; j < d; j++) sum[j] += x[j];
-}
-
 void op_dense_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
                        bool accumulate)
 {
@@ -75,7 +63,7 @@ void op_dense_backward(struct graph *g, struct node *in, struct node *n, int64_t
     if (!n->set.no_bias && p[1].trained) {
         real *dbias = g->dw + p[1].offset;
         if (!accumulate) memset(dbias, 0, (size_t)p->rows * sizeof *dbias);
-        sum_rows(rows, p->rows, n->dy, dbias);
+        rows_add(rows, p->rows, p->rows, n->dy, dbias);
     }
     if (in->needs_gradient)
         blas_gemm(CblasNoTrans, CblasNoTrans, rows, p->cols, p->rows, n->dy, g->w + p[0].offset,
