@@ -174,3 +174,22 @@ void rng_normals(struct rng *r, int64_t n, float *out)
     memcpy(out, tile, (size_t)n * sizeof *out);
     r->block += LANES;
 }
+
+/* The TILE words of blocks r->block to r->block + LANES - 1. */
+KERNEL static void words_tile(const struct rng *r, uint32_t out[TILE])
+{
+    uint32_t word[4][LANES];
+    philox_lanes(r, word);
+    memcpy(out, word, sizeof word);
+}
+
+void rng_words(struct rng *r, int64_t n, uint32_t *out)
+{
+    r->left = 0;
+    for (; n >= TILE; n -= TILE, out += TILE, r->block += LANES) words_tile(r, out);
+    if (n <= 0) return;
+    uint32_t tile[TILE];
+    words_tile(r, tile);
+    memcpy(out, tile, (size_t)n * sizeof *out);
+    r->block += LANES;
+}

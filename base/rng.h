@@ -23,6 +23,7 @@ enum rng_purpose {
     RNG_PROBE,     /* choice of probes */
     RNG_BOOTSTRAP, /* resampling in intervals */
     RNG_TESTING,   /* the project's own tests */
+    RNG_DROPOUT,   /* dropout masks, index = step and node */
 };
 
 /* The four words of block `block`. Local. */
@@ -57,5 +58,10 @@ void rng_permutation(struct rng *r, int64_t n, int64_t *out);
  * Local.
  * cost     about 2 ns each */
 void rng_normals(struct rng *r, int64_t n, float *out);
+
+/* out[n]: words as a function of the stream alone. Starts at the stream's next whole block and
+ * takes tiles of 16 blocks: word 0 of all of them, then word 1, 2 and 3. Local.
+ * cost     about 1 ns each */
+void rng_words(struct rng *r, int64_t n, uint32_t *out);
 
 #endif

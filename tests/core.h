@@ -32,6 +32,20 @@ static inline struct config core_config(void)
     return c;
 }
 
+/* Settings as "key=value key=value". */
+static inline void core_set(struct config *c, const char *settings)
+{
+    char text[512];
+    struct err e;
+    snprintf(text, sizeof text, "%s", settings);
+    for (char *word = strtok(text, " "); word; word = strtok(NULL, " ")) {
+        char *value = strchr(word, '=');
+        *value++ = '\0';
+        const struct field *f = field_find(&config_fields, word, NULL);
+        ck_assert_msg(f && field_set(f, value, c, &e) == ERR_OK, "%s = %s", word, value);
+    }
+}
+
 /* A network outside any trainer. */
 struct core_net {
     struct arena arena;
@@ -40,16 +54,29 @@ struct core_net {
     int64_t outputs;
 };
 
+/* NULL if the architecture does not take such samples. */
+static inline struct core_net *core_net_try(const struct config *c,
+                                            const struct graph_shape *input, int64_t classes,
+                                            int64_t capacity, struct err *e)
+{
+    struct core_net *n = calloc(1, sizeof *n);
+    n->loss = (const void *)table_row(&losses, c->optim.loss);
+    n->outputs = n->loss->outputs(classes);
+    if (model_build(c, input, n->outputs, &n->arena, &n->g, e) == ERR_OK &&
+        graph_allocate(&n->g, capacity, e) == ERR_OK)
+        return n;
+    arena_clear(&n->arena);
+    free(n);
+    return NULL;
+}
+
 static inline struct core_net *core_net(const struct config *c, int64_t dim, int64_t classes,
                                         int64_t capacity)
 {
     struct err e;
-    struct core_net *n = calloc(1, sizeof *n);
-    struct graph_shape input = {1, {dim}, dim};
-    n->loss = (const void *)table_row(&losses, c->optim.loss);
-    n->outputs = n->loss->outputs(classes);
-    ck_assert_int_eq(model_build(c, &input, n->outputs, &n->arena, &n->g, &e), ERR_OK);
-    ck_assert_int_eq(graph_allocate(&n->g, capacity, &e), ERR_OK);
+    struct core_net *n =
+        core_net_try(c, &(struct graph_shape){1, {dim}, dim}, classes, capacity, &e);
+    ck_assert_msg(n != NULL, "%s", e.text);
     return n;
 }
 

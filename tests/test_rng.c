@@ -244,6 +244,25 @@ START_TEST(test_normals_never_change)
 }
 END_TEST
 
+START_TEST(test_many_words_are_those_of_the_blocks)
+{
+    enum { N = 150 };
+    uint32_t all[N], block[4];
+    struct rng r = rng_stream(9, RNG_TESTING, 5);
+    rng_words(&r, N, all);
+    for (uint32_t i = 0; i < N; i++) { /* word i / 16 % 4 of block i % 16 of tile i / 64 */
+        rng_block(9, RNG_TESTING, 5, i / 64 * 16 + i % 16, block);
+        ck_assert_uint_eq(all[i], block[i / 16 % 4]);
+    }
+    ck_assert_uint_eq(r.block, 48);
+    uint32_t some[N];
+    r = rng_stream(9, RNG_TESTING, 5); /* multiples of 64 continue */
+    rng_words(&r, 64, some);
+    rng_words(&r, N - 64, some + 64);
+    ck_assert_mem_eq(some, all, sizeof all);
+}
+END_TEST
+
 static int by_value(const void *a, const void *b)
 {
     float x = *(const float *)a, y = *(const float *)b;
@@ -322,6 +341,7 @@ int main(void)
     tcase_add_test(t, test_normals_have_the_bits_of_the_twin);
     tcase_add_test(t, test_normals_do_not_depend_on_how_many);
     tcase_add_test(t, test_normals_never_change);
+    tcase_add_test(t, test_many_words_are_those_of_the_blocks);
     tcase_add_test(t, test_normals_are_normal);
     tcase_add_test(t, test_normal_of_the_scalar_reader_is_normal);
     return check_run(s);

@@ -1,96 +1,61 @@
-/* model.c - architectures as rows. To add one: a builder that calls graph_add, and a row. */
+/* model.c - architectures as rows. To add one: a builder in model_<family>.c, declared in
+ * model_builder.h, and a row here. */
 #include "worker/model.h"
 
-#include <stdio.h>
+#include "worker/model_builder.h"
 
-/* Numbers the parts of a torch.nn.Sequential: names of parameters start with them. Part 0
- * flattens the sample. */
-struct sequential {
-    int part;
-    char name[16];
+#define BOOTSTRAP "arXiv 2010.08127, released code"
+
+static const struct row norm_rows[] = {
+    [NORM_NONE] = {"none", "no normalisation", NULL},
+    [NORM_BATCH] = {"batch", "batch normalisation before the nonlinearity", "arXiv 1502.03167"},
+    [NORM_LAYER] = {"layer", "layer normalisation before the nonlinearity", "arXiv 1607.06450"},
 };
+const struct table model_norms = TABLE("normalisation", norm_rows);
 
-static const char *next_part(struct sequential *s)
-{
-    snprintf(s->name, sizeof s->name, "%d", s->part++);
-    return s->name;
-}
-
-/* A dense node and its nonlinearity, whose output is what the layer's name stands for. */
-static enum err_code add_hidden(const struct config *c, int number, struct sequential *s,
-                                struct graph *g, struct err *e)
-{
-    char layer[TASK_NAME];
-    snprintf(layer, sizeof layer, "hidden.%d", number);
-    struct node_settings dense = {.input = g->output,
-                                  .name = next_part(s),
-                                  .width = c->model.width,
-                                  .wide_in = number > 1,
-                                  .wide_out = true};
-    TRY(graph_add(g, "dense", dense, e));
-    s->part++;
-    struct node_settings activation = {
-        .input = g->output,
-        .layer = layer,
-        .activation = (const void *)table_row(&activations, c->model.activation),
-        .leak = (real)c->model.leak};
-    TRY(graph_add(g, "activation", activation, e));
-    g->hidden_last = g->output;
-    return ERR_OK;
-}
-
-static enum err_code add_output(int64_t outputs, bool wide_in, bool frozen,
-                                struct sequential *s, struct graph *g, struct err *e)
-{
-    struct node_settings dense = {.input = g->output,
-                                  .layer = "logits",
-                                  .name = next_part(s),
-                                  .width = outputs,
-                                  .wide_in = wide_in,
-                                  .frozen = frozen,
-                                  .start = frozen ? START_SIGNS : START_DRAWN};
-    return graph_add(g, "dense", dense, e);
-}
-
-static enum err_code build_layers(const struct config *c, int64_t depth, int64_t outputs,
-                                  struct graph *g, struct err *e)
-{
-    if (c->model.freeze_output && outputs != 1)
-        return ERR(e, ERR_CONFIG,
-                   "model.freeze_output: fixed weights +1/width and -1/width need one output "
-                   "(two classes and loss logistic, hinge or mse), not %lld",
-                   (long long)outputs);
-    struct sequential s = {.part = 1};
-    for (int64_t i = 1; i <= depth; i++) TRY(add_hidden(c, (int)i, &s, g, e));
-    return add_output(outputs, true, c->model.freeze_output, &s, g, e);
-}
-
-static enum err_code build_mlp(const struct config *c, int64_t outputs, struct graph *g,
-                               struct err *e)
-{
-    return build_layers(c, c->model.depth, outputs, g, e);
-}
-
-static enum err_code build_two_layer(const struct config *c, int64_t outputs, struct graph *g,
-                                     struct err *e)
-{
-    return build_layers(c, 1, outputs, g, e);
-}
-
-static enum err_code build_linear(const struct config *c, int64_t outputs, struct graph *g,
-                                  struct err *e)
-{
-    (void)c;
-    struct sequential s = {.part = 1};
-    return add_output(outputs, false, false, &s, g, e);
-}
+static const struct row attention_scale_rows[] = {
+    [ATTENTION_HEAD] = {"head", "1 / root of the features of a head", "arXiv 1706.03762"},
+    [ATTENTION_MODEL] = {"model", "1 / root of all features", BOOTSTRAP},
+};
+const struct table model_attention_scales = TABLE("attention scale", attention_scale_rows);
 
 static const struct model rows[] = {
-    {{"mlp", "model.depth hidden layers of model.width units", NULL}, build_mlp},
+    {{"mlp", "model.depth hidden layers of model.width units", NULL}, model_mlp},
     {{"two_layer", "one hidden layer, output weights trained or fixed",
       "arXiv 2406.03345, section 3"},
-     build_two_layer},
-    {{"linear", "one dense layer", NULL}, build_linear},
+     model_two_layer},
+    {{"linear", "one dense layer", NULL}, model_linear},
+    {{"random_features", "a hidden layer that stays as it was drawn, a trained output layer",
+      "Rahimi and Recht, NIPS 2007"},
+     model_random_features},
+    {{"cosine", "model.logit_scale times the cosine of the sample and each class's weights",
+      "arXiv 2103.00020"},
+     model_cosine},
+    {{"mcnn", "five layers: convolutions of c, 2c, 4c, 8c channels, c = model.width",
+      BOOTSTRAP},
+     model_mcnn},
+    {{"alexnet", "five convolutions, model.width 64 is the usual", BOOTSTRAP}, model_alexnet},
+    {{"vgg", "model.depth 11, 13, 16 or 19, batch norm, model.width 64 is the usual",
+      "arXiv 1409.1556; " BOOTSTRAP},
+     model_vgg},
+    {{"preresnet18", "pre-activation ResNet-18 of k, 2k, 4k, 8k channels, k = model.width",
+      "arXiv 1603.05027; " BOOTSTRAP},
+     model_preresnet18},
+    {{"preresnet50", "pre-activation ResNet-50 with bottlenecks", "arXiv 1603.05027"},
+     model_preresnet50},
+    {{"resnet", "model.depth 20, 32, ...: three stages of k, 2k, 4k channels, k = model.width",
+      "arXiv 1512.03385, section 4.2"},
+     model_resnet},
+    {{"wide_resnet", "model.depth 28, model.width 4: WRN-28-4", "arXiv 1605.07146"},
+     model_wide_resnet},
+    {{"densenet", "model.depth 40, model.growth 12: three densely connected blocks",
+      "arXiv 1608.06993"},
+     model_densenet},
+    {{"vit", "vision transformer with a class token", "arXiv 2010.11929; " BOOTSTRAP},
+     model_vit},
+    {{"transformer", "causal transformer that classifies sequences of tokens",
+      "arXiv 1706.03762"},
+     model_transformer},
 };
 
 const struct table models = TABLE("model", rows);
@@ -99,8 +64,10 @@ enum err_code model_build(const struct config *c, const struct graph_shape *inpu
                           int64_t outputs, struct arena *arena, struct graph *g, struct err *e)
 {
     const struct model *model = (const void *)table_row(&models, c->model.kind);
+    struct model_builder b = {.c = c, .outputs = outputs, .g = g, .e = e};
     TRY(graph_init(g, arena, input, e));
-    TRY(model->build(c, outputs, g, e));
+    model->build(&b);
+    TRY(b.rc);
     param_scale(c, g->n_params, g->param);
     return ERR_OK;
 }

@@ -52,6 +52,10 @@ double op_dense_forward_flops(const struct graph *g, const struct node *n);
 double op_dense_backward_flops(const struct graph *g, const struct node *in,
                                const struct node *n);
 
+void op_scale_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
+void op_scale_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                       bool accumulate);
+
 /* n->shape is the input's. For operations that work element by element. */
 enum err_code op_same_shape(struct graph *g, const struct node *in, struct node *n,
                             struct err *e);
@@ -62,6 +66,15 @@ struct param op_bias_of(struct param weight);
 /* sum[d] += the rows of x[n, d]. Four at a time: a quarter of the passes over sum, and
  * rounding errors that grow more slowly. Local. */
 void op_sum_rows(int64_t n, int64_t d, const real *restrict x, real *restrict sum);
+/* Features of a row: the last dimension. */
+static inline int64_t op_features(const struct node *n)
+{
+    return n->shape.size[n->shape.n_dims - 1];
+}
+
+/* What a parameter that is no weight of a layer starts from: N(0, 1), or as set says; all of
+ * its kind get their size from here. */
+struct param op_normal_param(const struct node *n, int n_dims, int64_t a, int64_t b, int64_t c);
 
 void op_activation_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
 void op_activation_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
@@ -121,5 +134,77 @@ enum err_code op_concat_shape(struct graph *g, const struct node *in, struct nod
 void op_concat_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
 void op_concat_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
                         bool accumulate);
+
+enum err_code op_patches_shape(struct graph *g, const struct node *in, struct node *n,
+                               struct err *e);
+void op_patches_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
+void op_patches_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                         bool accumulate);
+
+enum err_code op_embedding_shape(struct graph *g, const struct node *in, struct node *n,
+                                 struct err *e);
+void op_embedding_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
+void op_embedding_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                           bool accumulate);
+
+enum err_code op_class_token_shape(struct graph *g, const struct node *in, struct node *n,
+                                   struct err *e);
+void op_class_token_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
+void op_class_token_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                             bool accumulate);
+
+enum err_code op_position_shape(struct graph *g, const struct node *in, struct node *n,
+                                struct err *e);
+void op_position_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
+void op_position_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                          bool accumulate);
+
+enum err_code op_layer_norm_shape(struct graph *g, const struct node *in, struct node *n,
+                                  struct err *e);
+enum err_code op_layer_norm_prepare(struct graph *g, struct node *n, struct err *e);
+double op_layer_norm_bytes(const struct graph *g, const struct node *n, int64_t capacity);
+void op_layer_norm_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
+void op_layer_norm_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                            bool accumulate);
+
+enum err_code op_attention_shape(struct graph *g, const struct node *in, struct node *n,
+                                 struct err *e);
+enum err_code op_attention_prepare(struct graph *g, struct node *n, struct err *e);
+double op_attention_bytes(const struct graph *g, const struct node *n, int64_t capacity);
+void op_attention_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
+void op_attention_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                           bool accumulate);
+double op_attention_forward_flops(const struct graph *g, const struct node *n);
+double op_attention_backward_flops(const struct graph *g, const struct node *in,
+                                   const struct node *n);
+
+enum err_code op_dropout_shape(struct graph *g, const struct node *in, struct node *n,
+                               struct err *e);
+enum err_code op_dropout_prepare(struct graph *g, struct node *n, struct err *e);
+double op_dropout_bytes(const struct graph *g, const struct node *n, int64_t capacity);
+void op_dropout_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
+void op_dropout_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                         bool accumulate);
+
+/* Tokens [T, d] to one row [d]. */
+enum err_code op_one_token_shape(struct graph *g, const struct node *in, struct node *n,
+                                 struct err *e);
+void op_first_token_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
+void op_first_token_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                             bool accumulate);
+void op_last_token_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
+void op_last_token_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                            bool accumulate);
+void op_mean_tokens_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
+void op_mean_tokens_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                             bool accumulate);
+
+enum err_code op_l2_normalise_shape(struct graph *g, const struct node *in, struct node *n,
+                                    struct err *e);
+enum err_code op_l2_normalise_prepare(struct graph *g, struct node *n, struct err *e);
+double op_l2_normalise_bytes(const struct graph *g, const struct node *n, int64_t capacity);
+void op_l2_normalise_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
+void op_l2_normalise_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
+                              bool accumulate);
 
 #endif

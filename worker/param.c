@@ -38,6 +38,13 @@ static double mup_lr(const struct param *p, double width_ratio, bool adaptive)
     return p->wide_out ? 1 : 1 / width_ratio;
 }
 
+/* y = W x / sqrt(fan_in) with W of variance 1, as a learning rate of W / sqrt(fan_in). */
+static double ntk_lr(const struct param *p, double width_ratio, bool adaptive)
+{
+    if (p->bias || !p->wide_in) return 1;
+    return 1 / (adaptive ? sqrt(width_ratio) : width_ratio);
+}
+
 static const struct parametrization parametrization_rows[] = {
     {{"standard", "PyTorch's: variance 1/fan_in, one learning rate", NULL},
      standard_init,
@@ -46,6 +53,12 @@ static const struct parametrization parametrization_rows[] = {
       "arXiv 2203.03466, table 3"},
      mup_init,
      mup_lr},
+    {{"ntk",
+      "neural tangent: the learning rate of wide layers falls with width, so that wide "
+      "networks train like their linearisation",
+      "arXiv 1806.07572"},
+     standard_init,
+     ntk_lr},
 };
 
 const struct table parametrizations = TABLE("parametrization", parametrization_rows);

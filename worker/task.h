@@ -43,6 +43,11 @@ struct config {
         int64_t base_width; /* width at which muP equals the standard parametrization */
         double leak;        /* slope of leaky ReLU below 0 */
         bool freeze_output;
+        int norm;            /* model_norms */
+        int attention_scale; /* model_attention_scales */
+        bool residual, final_norm, bottleneck;
+        double dropout, output_scale, logit_scale, compression;
+        int64_t growth, patch, heads, mlp_width, tokens;
     } model;
     struct {
         int name; /* optimizers */
