@@ -16,6 +16,7 @@
 #include "worker/loss.h"
 #include "worker/metric.h"
 #include "worker/model.h"
+#include "worker/op.h"
 #include "worker/optim.h"
 #include "worker/param.h"
 #include "worker/schedule.h"
@@ -31,6 +32,9 @@ static const struct kind kinds[] = {
     {{"streams", "data sets and synthetic worlds", NULL}, &streams, false},
     {{"worlds", "how training data are drawn", NULL}, &worlds, false},
     {{"models", "architectures", NULL}, &models, false},
+    {{"operations", "what networks are made of", NULL}, &ops, false},
+    {{"normalisations", "in front of nonlinearities", NULL}, &model_norms, false},
+    {{"attention-scales", "of attention's logits", NULL}, &model_attention_scales, false},
     {{"activations", "nonlinearities", NULL}, &activations, false},
     {{"parametrizations", "how scales depend on width", NULL}, &parametrizations, false},
     {{"initializers", "distributions of initial weights", NULL}, &initializers, false},
