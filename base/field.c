@@ -263,7 +263,7 @@ static const struct {
 
 /* ---- one field ---- */
 
-static size_t value_size(const struct field *f)
+size_t field_size(const struct field *f)
 {
     return kinds[f->type].size ? kinds[f->type].size : f->size;
 }
@@ -297,7 +297,7 @@ void field_defaults(const struct table *fields, void *values)
 {
     for (int i = 0; i < fields->count; i++) {
         const struct field *f = field_row(fields, i);
-        memset((char *)values + f->offset, 0, value_size(f));
+        memset((char *)values + f->offset, 0, field_size(f));
         if (f->flags & FIELD_REQUIRED) continue;
         INVARIANT(f->fallback);
         INVARIANT(field_set(f, f->fallback, values, NULL) == ERR_OK);
@@ -361,7 +361,7 @@ bool field_differs(const struct field *f, const void *values)
     struct complaint c = {0};
     INVARIANT(kinds[f->type].parse(f, &node, &fallback, &c));
     return kinds[f->type].number(at) != kinds[f->type].number(&fallback) ||
-           memcmp(at, &fallback, value_size(f)) != 0;
+           memcmp(at, &fallback, field_size(f)) != 0;
 }
 
 const struct field *field_find(const struct table *fields, const char *key, int *index)

@@ -66,6 +66,9 @@ void field_read_section(const struct table *fields, const char *section, const c
                         struct yaml_file *file, const struct yaml_node *map, void *values,
                         bool *was_set);
 
+/* Bytes of the value in its struct. */
+size_t field_size(const struct field *f);
+
 /* The value as text: shortest round-trip number, name, "true". Returns out. */
 const char *field_text(const struct field *f, const void *values, char *out, size_t size);
 

@@ -14,6 +14,7 @@
 #include "base/comm.h"
 #include "base/text.h"
 #include "coord/align_file.h"
+#include "coord/h5.h"
 #include "coord/state.h"
 
 enum { READ_BYTES = 256 << 20 }; /* per rank and collective read: MPI-IO counts in ints */
@@ -182,6 +183,21 @@ static enum err_code read_blocks(struct reader *x, struct err *e)
     return ERR_OK;
 }
 
+/* The probe set asked for, or the first that the sweep file names. */
+static enum err_code choose_probes(struct reader *x, const struct names *set, struct err *e)
+{
+    if (!*x->probe) {
+        const char *list =
+            h5_attribute_read(x->file, "record.representations.probe", &x->arena);
+        snprintf(x->probe, sizeof x->probe, "%.*s", list ? (int)strcspn(list, " ") : 0,
+                 list ? list : "");
+        if (set->count == 1) strcpy(x->probe, set->name[0]);
+    }
+    for (int i = 0; i < set->count; i++)
+        if (strcmp(set->name[i], x->probe) == 0) return ERR_OK;
+    return ERR(e, ERR_CONFIG, "%s has no probe set '%s'", x->path, x->probe);
+}
+
 static enum err_code read_layers(struct reader *x, struct err *e)
 {
     char group[256];
@@ -191,9 +207,7 @@ static enum err_code read_layers(struct reader *x, struct err *e)
         return ERR(e, ERR_CONFIG,
                    "%s holds no representations: add record.representations to the sweep file",
                    x->path);
-    if (set.count > 1)
-        return ERR(e, ERR_FORMAT, "%s: %d probe sets, wanted one", x->path, set.count);
-    strcpy(x->probe, set.name[0]);
+    TRY(choose_probes(x, &set, e));
     snprintf(group, sizeof group, "/representations/%s", x->probe);
     TRY(list_groups(x, group, &layer, e));
     struct align_file *m = &x->models;
@@ -367,7 +381,7 @@ static bool same_models(const struct align_file *a, const struct align_file *b)
 static bool same_options(const struct alignment_options *a, const struct alignment_options *b)
 {
     return a->normalize == b->normalize && a->epsilon == b->epsilon && a->clip == b->clip &&
-           a->k == b->k;
+           a->k == b->k && strcmp(a->probe, b->probe) == 0;
 }
 
 /* What the file has of these models goes on being in it; the rest is missing. An unreadable
@@ -449,6 +463,7 @@ enum err_code align_store(MPI_Comm comm, const char *store_path, const char *con
                           struct err *e)
 {
     struct reader x = {.comm = comm, .path = store_path, .file = -1, .n = -1};
+    snprintf(x.probe, sizeof x.probe, "%s", options->probe);
     struct wanted *w = arena_array(&x.arena, (size_t)n_measures, sizeof *w);
     enum err_code rc = w ? ERR_OK : ERR(e, ERR_NOMEM, "no memory for measures");
     for (int i = 0; i < n_measures && rc == ERR_OK; i++)
@@ -458,6 +473,8 @@ enum err_code align_store(MPI_Comm comm, const char *store_path, const char *con
     rc = open_store(&x, e);
     if (rc != ERR_OK) goto out;
     rc = comm_agree(comm, read_tables(&x, e), e);
+    for (int i = 0; i < n_measures; i++)
+        snprintf(w[i].options.probe, sizeof w[i].options.probe, "%s", x.probe);
     if (rc == ERR_OK && x.models.n_models > 0) rc = run_missing(&x, w, n_measures, force, e);
 out:
     if (x.file >= 0) H5Fclose(x.file);

@@ -109,6 +109,7 @@ static bool read_scores(hid_t group, const char *measure, struct align_file *f)
               read_attribute(g, "clip", H5T_NATIVE_DOUBLE, &o->clip) &&
               read_attribute(g, "k", H5T_NATIVE_INT64, &o->k) &&
               read_text(g, "normalize", normalize, sizeof normalize) &&
+              read_text(g, "probe", o->probe, sizeof o->probe) &&
               read_text(g, "source", s->source, sizeof s->source);
     if (ok) o->normalize = table_find(&alignment_normalizations, normalize);
     for (int64_t i = 0; i < pairs && ok; i++)
@@ -228,7 +229,7 @@ static bool write_scores(hid_t group, const struct align_scores *s, int64_t n)
         write_attribute(g, "clip", H5T_NATIVE_DOUBLE, 0, &o->clip) &&
         write_attribute(g, "k", H5T_NATIVE_INT64, 0, &o->k) &&
         write_text(g, "normalize", table_row(&alignment_normalizations, o->normalize)->name) &&
-        write_text(g, "source", s->source);
+        write_text(g, "probe", o->probe) && write_text(g, "source", s->source);
     return H5Gclose(g) >= 0 && ok;
 }
 

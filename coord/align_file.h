@@ -5,7 +5,7 @@
  *   /alignment/id           uint64 [model]
  *   /alignment/<measure>/score               float64 [model, model], NaN where there is none
  *   /alignment/<measure>/{layer_a, layer_b}  int32 [model, model]: best pair of layers, or -1
- *                           attributes normalize, epsilon, clip, k (0: has none), source */
+ *                           attributes normalize, epsilon, clip, k (0: has none), probe, source */
 #ifndef SHOAL_COORD_ALIGN_FILE_H
 #define SHOAL_COORD_ALIGN_FILE_H
 

@@ -23,7 +23,8 @@ void plan_cost(const struct plan *p, struct plan_cost *out)
 {
     const struct sweep *s = p->sweep;
     const struct record *r = &s->record;
-    double seeds = (double)s->seeds, representations = 0;
+    double seeds = (double)s->seeds, representations = 0, probes = 0;
+    for (int i = 0; i < r->n_probe_sets; i++) probes += (double)r->probe[i].n;
     *out = (struct plan_cost){.longest = p->n_trials ? p->order[0] : -1,
                               .records_min = INT64_MAX,
                               .params_min = INT64_MAX};
@@ -43,8 +44,7 @@ void plan_cost(const struct plan *p, struct plan_cost *out)
         if (shape->params < out->params_min) out->params_min = shape->params;
         if (shape->params > out->params_max) out->params_max = shape->params;
         for (int l = 0; l < shape->n_layers; l++)
-            representations +=
-                seeds * 4 * r->n_slots * (double)r->probe_n * (double)shape->layer_dim[l];
+            representations += seeds * 4 * r->n_slots * probes * (double)shape->layer_dim[l];
     }
     double trials = (double)p->n_trials;
     out->disk_bytes = metadata_bytes + representations +

@@ -252,6 +252,7 @@ static enum err_code measure(MPI_Comm comm, const char *store, const struct anal
     int n = measure_names(spec, name);
     struct alignment_options options = {
         .normalize = spec->normalize, .epsilon = spec->epsilon, .clip = spec->clip};
+    snprintf(options.probe, sizeof options.probe, "%s", spec->probe);
     return align_store(comm, store, name, n, &options, force, e);
 }
 

@@ -34,7 +34,7 @@ struct store {
     int n_classes;
     struct store_class *class;
     struct target *data;              /* [n_classes] */
-    int32_t *member[TASK_MAX_LAYERS]; /* [n_rows] place in its class, -1: in none */
+    int32_t *member[STORE_MAX_VIEWS]; /* [n_rows] place in its class, -1: in none */
     struct arena arena;
 };
 
@@ -80,21 +80,21 @@ static enum err_code open_classes(struct store *s, const char *path, struct err 
     TRY(store_classes_read(s->file, path, &s->record, &s->arena, &s->class, &s->n_classes, e));
     s->data = arena_array(&s->arena, (size_t)s->n_classes, sizeof *s->data);
     if (!s->data) return ERR(e, ERR_NOMEM, "no memory to open '%s'", path);
-    for (int i = 0; i < s->record.n_layers; i++) {
+    for (int i = 0; i < store_views(&s->record); i++) {
         s->member[i] = arena_array(&s->arena, (size_t)s->n_rows, sizeof *s->member[i]);
         if (!s->member[i]) return ERR(e, ERR_NOMEM, "no memory to open '%s'", path);
         memset(s->member[i], -1, (size_t)s->n_rows * sizeof *s->member[i]);
     }
     for (int i = 0; i < s->n_classes; i++) {
         const struct store_class *c = &s->class[i];
-        store_class_path(&s->record, c->layer, c->d, group, sizeof group);
+        store_class_path(&s->record, c->view, c->d, group, sizeof group);
         snprintf(data, sizeof data, "%s/data", group);
         TRY(open_target(s, data, &s->data[i], e));
         for (int64_t m = 0; m < c->n; m++) {
             if (c->row[m] < 0 || c->row[m] >= s->n_rows)
                 return ERR(e, ERR_FORMAT, "'%s': /%s has a member outside the store", path,
                            group);
-            s->member[c->layer][c->row[m]] = (int32_t)m;
+            s->member[c->view][c->row[m]] = (int32_t)m;
         }
     }
     return ERR_OK;
@@ -177,28 +177,36 @@ static enum err_code write_metrics(struct store *s, int64_t row,
     return ERR_OK;
 }
 
-static size_t layer_floats(const struct store *s, const struct trial_shape *shape, int layer)
+/* Features of a view; 0: the trial has no such layer. */
+static int64_t view_dim(const struct store *s, const struct trial_shape *shape, int view)
 {
-    return (size_t)s->record.n_slots * (size_t)s->record.probe_n *
-           (size_t)shape->layer_dim[layer];
+    return shape->layer_dim[view % s->record.n_layers];
 }
 
-static enum err_code write_layer(struct store *s, int64_t row, int layer, int64_t d,
-                                 const float *in, struct err *e)
+static size_t view_floats(const struct store *s, const struct trial_shape *shape, int view)
+{
+    return (size_t)s->record.n_slots * (size_t)store_probe_set(&s->record, view)->n *
+           (size_t)view_dim(s, shape, view);
+}
+
+static enum err_code write_view(struct store *s, int64_t row, int view, int64_t d,
+                                const float *in, struct err *e)
 {
     const struct record *r = &s->record;
-    hsize_t count[] = {1, (hsize_t)r->n_slots, (hsize_t)r->probe_n, (hsize_t)d};
+    const char *layer = r->layer[view % r->n_layers];
+    hsize_t count[] = {1, (hsize_t)r->n_slots, (hsize_t)store_probe_set(r, view)->n,
+                       (hsize_t)d};
     for (int i = 0; i < s->n_classes; i++) {
-        if (s->class[i].layer != layer || s->class[i].d != d) continue;
-        int64_t member = s->member[layer][row];
+        if (s->class[i].view != view || s->class[i].d != d) continue;
+        int64_t member = s->member[view][row];
         INVARIANT(member >= 0 && member < s->class[i].n && s->class[i].row[member] == row);
         if (write_row(&s->data[i], H5T_NATIVE_FLOAT, member, 4, count, in) < 0)
-            return H5_ERR(e, "cannot write the representation '%s' of row %lld",
-                          r->layer[layer], (long long)row);
+            return H5_ERR(e, "cannot write the representation '%s' of row %lld", layer,
+                          (long long)row);
         return ERR_OK;
     }
-    return ERR(e, ERR_SHAPE, "the store has no place for '%s' with %lld features",
-               r->layer[layer], (long long)d);
+    return ERR(e, ERR_SHAPE, "the store has no place for '%s' with %lld features", layer,
+               (long long)d);
 }
 
 static uint64_t checksum(const struct store *s, const struct trial_shape *shape,
@@ -210,9 +218,9 @@ static uint64_t checksum(const struct store *s, const struct trial_shape *shape,
     XXH64_reset(state, 0);
     XXH64_update(state, rows->metric, (size_t)s->record.n_metrics * records);
     XXH64_update(state, rows->step, records);
-    for (int l = 0; l < s->record.n_layers; l++)
-        if (shape->layer_dim[l] > 0)
-            XXH64_update(state, rows->layer[l], layer_floats(s, shape, l) * sizeof(float));
+    for (int v = 0; v < store_views(&s->record); v++)
+        if (view_dim(s, shape, v) > 0)
+            XXH64_update(state, rows->layer[v], view_floats(s, shape, v) * sizeof(float));
     uint64_t sum = XXH64_digest(state);
     XXH64_freeState(state);
     return sum;
@@ -232,9 +240,9 @@ enum err_code store_write(struct store *s, int64_t row, const struct trial_shape
     uint8_t state = state_of(result->outcome);
     if (result->outcome != OUTCOME_FAILED) { /* a failed trial has no numbers */
         TRY(write_metrics(s, row, shape, rows, e));
-        for (int l = 0; l < s->record.n_layers; l++)
-            if (shape->layer_dim[l] > 0)
-                TRY(write_layer(s, row, l, shape->layer_dim[l], rows->layer[l], e));
+        for (int v = 0; v < store_views(&s->record); v++)
+            if (view_dim(s, shape, v) > 0)
+                TRY(write_view(s, row, v, view_dim(s, shape, v), rows->layer[v], e));
         result->checksum = checksum(s, shape, rows);
     }
     TRY(write_value(s, SECONDS, H5T_NATIVE_DOUBLE, row, &result->seconds, e));

@@ -6,6 +6,7 @@
  * file. Dimension scales stand where netCDF-4 looks for named dimensions: in the group of the
  * data or above it. */
 #include "coord/store_create.h"
+#include "worker/probe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -321,11 +322,11 @@ static enum err_code make_class(struct making *m, const struct store_class *c, s
 {
     char group[256], path[PATH_SIZE];
     enum err_code code = ERR_OK;
-    TRY(make_groups(m, store_class_path(m->record, c->layer, c->d, group, sizeof group), e));
+    TRY(make_groups(m, store_class_path(m->record, c->view, c->d, group, sizeof group), e));
     snprintf(path, sizeof path, "%s/trial", group);
     hid_t member = make_scale(m, path, c->row, c->n);
     snprintf(path, sizeof path, "%s/probe", group);
-    hid_t probe = make_counter(m, path, m->record->probe_n);
+    hid_t probe = make_counter(m, path, store_probe_set(m->record, c->view)->n);
     snprintf(path, sizeof path, "%s/feature", group);
     hid_t feature = make_counter(m, path, c->d);
     snprintf(path, sizeof path, "%s/data", group);
@@ -339,6 +340,29 @@ static enum err_code make_class(struct making *m, const struct store_class *c, s
     return code == ERR_OK && c->n_old > 0 ? copy_rows(m, path, e) : code;
 }
 
+/* Which samples the probes are; -1 where that depends on the trial's data. */
+static enum err_code make_probes(struct making *m, int i, struct err *e)
+{
+    const struct plan *plan = m->layout->plan;
+    const struct probe_set *set = &m->record->probe[i];
+    char path[PATH_SIZE];
+    int64_t *index, pool = plan->n_shapes ? plan->shape[0].probe_pool[i] : 0;
+    bool same = pool >= set->n;
+    for (int64_t s = 0; s < plan->n_shapes; s++) same &= plan->shape[s].probe_pool[i] == pool;
+    snprintf(path, sizeof path, "probe/%s", set->name);
+    TRY(make_groups(m, path, e));
+    TRY(probe_index(set, same ? pool : INT64_MAX, plan->sweep->root, &index, e));
+    int64_t *list = calloc((size_t)set->n, sizeof *list);
+    for (int64_t k = 0; list && k < set->n; k++) list[k] = !same ? -1 : index ? index[k] : k;
+    strcat(path, "/index");
+    hid_t d = list ? make_scale(m, path, list, set->n) : -1;
+    free(list);
+    free(index);
+    if (d < 0) return H5_ERR(e, "cannot make '%s'", path);
+    h5_release(d);
+    return ERR_OK;
+}
+
 static enum err_code make_representations(struct making *m, struct err *e)
 {
     const struct record *r = m->record;
@@ -346,16 +370,9 @@ static enum err_code make_representations(struct making *m, struct err *e)
     if (r->n_layers == 0) return ERR_OK;
     m->slot = make_scale(m, "slot", r->slot, r->n_slots);
     if (m->slot < 0) return H5_ERR(e, "cannot make '/slot'");
-    for (int i = 0; i < r->n_layers; i++) {
-        snprintf(path, sizeof path, "representations/%s/%s", store_probe_set(r), r->layer[i]);
-        TRY(make_groups(m, path, e));
-    }
-    snprintf(path, sizeof path, "probe/%s", store_probe_set(r));
-    TRY(make_groups(m, path, e));
-    strcat(path, "/index"); /* the probes are the first samples of the split */
-    hid_t index = make_counter(m, path, r->probe_n);
-    if (index < 0) return H5_ERR(e, "cannot make '%s'", path);
-    h5_release(index);
+    for (int v = 0; v < store_views(r); v++)
+        TRY(make_groups(m, store_view_path(r, v, path, sizeof path), e));
+    for (int i = 0; i < r->n_probe_sets; i++) TRY(make_probes(m, i, e));
     for (int i = 0; i < m->layout->n_classes; i++) TRY(make_class(m, &m->layout->class[i], e));
     return ERR_OK;
 }

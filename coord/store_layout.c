@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "worker/data.h"
 
 static hid_t type_u8(void)
 {
@@ -40,12 +41,32 @@ const struct store_column store_columns[STORE_COLUMNS] = {
     {"steps_done", type_i64},
 };
 
-static const char *slot_name(int64_t slot, char out[32])
+static void add_slot(struct text *list, const struct record *r, int k)
 {
-    if (slot == SLOT_INIT) return "init";
-    if (slot == SLOT_FINAL) return "final";
-    snprintf(out, 32, "%lld", (long long)slot);
-    return out;
+    char number[32];
+    const struct level *level = &r->level[k];
+    text_add(list, "%s", k ? " " : "");
+    if (r->slot[k] == SLOT_INIT)
+        text_add(list, "init");
+    else if (r->slot[k] == SLOT_FINAL)
+        text_add(list, "final");
+    else if (r->slot[k] == SLOT_LEVEL)
+        text_add(list, "%s%s%s", r->metric[level->metric], level->above ? ">" : "<",
+                 text_double(level->at, number));
+    else
+        text_add(list, "%lld", (long long)r->slot[k]);
+}
+
+static void add_probes(struct text *list, const struct record *r)
+{
+    for (int i = 0; i < r->n_probe_sets; i++) {
+        const struct probe_set *set = &r->probe[i];
+        const char *split = table_row(&splits, set->split)->name;
+        text_add(list, "%s%s", i ? "; " : "", set->name);
+        if (strcmp(set->name, split) != 0) text_add(list, " %s", split);
+        text_add(list, " %lld", (long long)set->n);
+        if (*set->settings) text_add(list, " %s", set->settings);
+    }
 }
 
 void store_identity(const struct sweep *sweep, struct store_identity out[STORE_IDENTITY])
@@ -74,26 +95,40 @@ void store_identity(const struct sweep *sweep, struct store_identity out[STORE_I
     for (int i = 0; i < r->n_layers; i++) text_add(&list, "%s%s", i ? " " : "", r->layer[i]);
     ADD("record.representations.layers", "%s", r->n_layers ? list.at : "");
     list.length = 0;
-    for (int i = 0; i < r->n_slots; i++)
-        text_add(&list, "%s%s", i ? " " : "", slot_name(r->slot[i], number));
+    for (int i = 0; i < r->n_slots; i++) add_slot(&list, r, i);
     ADD("record.representations.at", "%s", r->n_slots ? list.at : "");
-    ADD("record.representations.probe", "%s %lld", store_probe_set(r), (long long)r->probe_n);
+    list.length = 0;
+    add_probes(&list, r);
+    ADD("record.representations.probe", "%s", r->n_probe_sets ? list.at : "");
     ADD("stop.diverged.above", "%s", text_double(r->diverged_above, number));
 #undef ADD
     INVARIANT(n == STORE_IDENTITY);
     text_clear(&list);
 }
 
-const char *store_probe_set(const struct record *record)
+int store_views(const struct record *record)
 {
-    return record->probe_split ? "test" : "train";
+    return record->n_layers * record->n_probe_sets;
 }
 
-const char *store_class_path(const struct record *record, int layer, int64_t d, char *out,
+const struct probe_set *store_probe_set(const struct record *record, int view)
+{
+    return &record->probe[view / record->n_layers];
+}
+
+const char *store_view_path(const struct record *record, int view, char *out, size_t size)
+{
+    snprintf(out, size, "representations/%s/%s", store_probe_set(record, view)->name,
+             record->layer[view % record->n_layers]);
+    return out;
+}
+
+const char *store_class_path(const struct record *record, int view, int64_t d, char *out,
                              size_t size)
 {
-    snprintf(out, size, "representations/%s/%s/%lld", store_probe_set(record),
-             record->layer[layer], (long long)d);
+    store_view_path(record, view, out, size);
+    size_t used = strlen(out);
+    snprintf(out + used, size - used, "/%lld", (long long)d);
     return out;
 }
 
@@ -120,7 +155,7 @@ static enum err_code read_class(hid_t file, const char *path, const struct recor
 {
     char group[256], member[300];
     hsize_t dims[4];
-    store_class_path(record, c->layer, c->d, group, sizeof group);
+    store_class_path(record, c->view, c->d, group, sizeof group);
     snprintf(member, sizeof member, "%s/trial", group);
     c->n = -1;
     c->row = read_column(file, member, H5T_NATIVE_INT64, sizeof *c->row, &c->n, arena);
@@ -129,8 +164,8 @@ static enum err_code read_class(hid_t file, const char *path, const struct recor
     int n_dims = h5_dims(data, 4, dims);
     h5_release(data);
     if (!c->row || n_dims != 4 || (int64_t)dims[0] != c->n ||
-        (int64_t)dims[1] != record->n_slots || (int64_t)dims[2] != record->probe_n ||
-        (int64_t)dims[3] != c->d)
+        (int64_t)dims[1] != record->n_slots ||
+        (int64_t)dims[2] != store_probe_set(record, c->view)->n || (int64_t)dims[3] != c->d)
         return ERR(e, ERR_FORMAT, "'%s': /%s does not have the sizes of the sweep", path,
                    group);
     c->n_old = c->n;
@@ -142,22 +177,21 @@ enum err_code store_classes_read(hid_t file, const char *path, const struct reco
                                  struct err *e)
 {
     char group[160];
-    char **names[TASK_MAX_LAYERS];
-    int count[TASK_MAX_LAYERS], total = 0;
-    for (int l = 0; l < record->n_layers; l++) {
-        snprintf(group, sizeof group, "representations/%s/%s", store_probe_set(record),
-                 record->layer[l]);
-        names[l] = h5_names(file, group, arena, &count[l]);
-        if (!names[l]) return ERR(e, ERR_FORMAT, "'%s' has no readable /%s", path, group);
-        total += count[l];
+    char **names[STORE_MAX_VIEWS];
+    int count[STORE_MAX_VIEWS], total = 0;
+    for (int v = 0; v < store_views(record); v++) {
+        store_view_path(record, v, group, sizeof group);
+        names[v] = h5_names(file, group, arena, &count[v]);
+        if (!names[v]) return ERR(e, ERR_FORMAT, "'%s' has no readable /%s", path, group);
+        total += count[v];
     }
     *n = total;
     *out = arena_array(arena, (size_t)total, sizeof **out);
     if (!*out) return ERR(e, ERR_NOMEM, "no memory for %d classes", total);
     struct store_class *c = *out;
-    for (int l = 0; l < record->n_layers; l++)
-        for (int i = 0; i < count[l]; i++, c++) {
-            *c = (struct store_class){.layer = l, .d = strtoll(names[l][i], NULL, 10)};
+    for (int v = 0; v < store_views(record); v++)
+        for (int i = 0; i < count[v]; i++, c++) {
+            *c = (struct store_class){.view = v, .d = strtoll(names[v][i], NULL, 10)};
             TRY(read_class(file, path, record, c, arena, e));
         }
     return ERR_OK;
@@ -301,12 +335,12 @@ static enum err_code init_axes(struct store_layout *l, const struct store_old *o
     return ERR_OK;
 }
 
-/* The class of a layer with d features, made when there is none; NULL: no memory. */
-static struct store_class *need_class(struct store_layout *l, int layer, int64_t d,
+/* The class of a view with d features, made when there is none; NULL: no memory. */
+static struct store_class *need_class(struct store_layout *l, int view, int64_t d,
                                       struct arena *arena)
 {
     for (int i = l->n_classes - 1; i >= 0; i--)
-        if (l->class[i].layer == layer && l->class[i].d == d) return &l->class[i];
+        if (l->class[i].view == view && l->class[i].d == d) return &l->class[i];
     if (l->n_classes == l->class_capacity) {
         int capacity = 2 * l->class_capacity + 16;
         struct store_class *grown = arena_array(arena, (size_t)capacity, sizeof *grown);
@@ -315,7 +349,7 @@ static struct store_class *need_class(struct store_layout *l, int layer, int64_t
         l->class = grown;
         l->class_capacity = capacity;
     }
-    l->class[l->n_classes] = (struct store_class){.layer = layer, .d = d};
+    l->class[l->n_classes] = (struct store_class){.view = view, .d = d};
     return &l->class[l->n_classes++];
 }
 
@@ -323,15 +357,15 @@ static struct store_class *need_class(struct store_layout *l, int layer, int64_t
 static enum err_code init_classes(struct store_layout *l, const struct store_old *old,
                                   struct arena *arena, struct err *e)
 {
-    int n_layers = l->plan->sweep->record.n_layers;
+    const struct record *record = &l->plan->sweep->record;
     for (int i = 0; old && i < old->n_classes; i++) {
-        struct store_class *c = need_class(l, old->class[i].layer, old->class[i].d, arena);
+        struct store_class *c = need_class(l, old->class[i].view, old->class[i].d, arena);
         if (!c) goto nomem;
         c->n = c->n_old = old->class[i].n;
     }
     for (int64_t r = l->n_old; r < l->n_rows; r++)
-        for (int k = 0; k < n_layers; k++) {
-            int64_t d = plan_shape(l->plan, l->trial_of[r])->layer_dim[k];
+        for (int k = 0; k < store_views(record); k++) {
+            int64_t d = plan_shape(l->plan, l->trial_of[r])->layer_dim[k % record->n_layers];
             struct store_class *c = d > 0 ? need_class(l, k, d, arena) : NULL;
             if (d > 0 && !c) goto nomem;
             if (c) c->n++;
@@ -344,8 +378,8 @@ static enum err_code init_classes(struct store_layout *l, const struct store_old
         c->n = c->n_old;
     }
     for (int64_t r = l->n_old; r < l->n_rows; r++)
-        for (int k = 0; k < n_layers; k++) {
-            int64_t d = plan_shape(l->plan, l->trial_of[r])->layer_dim[k];
+        for (int k = 0; k < store_views(record); k++) {
+            int64_t d = plan_shape(l->plan, l->trial_of[r])->layer_dim[k % record->n_layers];
             struct store_class *c = d > 0 ? need_class(l, k, d, arena) : NULL;
             if (c) c->row[c->n++] = r;
         }

@@ -25,9 +25,14 @@ struct store_identity {
 };
 void store_identity(const struct sweep *sweep, struct store_identity out[STORE_IDENTITY]);
 
-/* All members of one layer with one number of features. */
+/* A layer as one probe set sees it: view number probe set * record.n_layers + layer. */
+enum { STORE_MAX_VIEWS = TASK_MAX_LAYERS * TASK_MAX_PROBE_SETS };
+int store_views(const struct record *record);
+const struct probe_set *store_probe_set(const struct record *record, int view);
+
+/* All members of one view with one number of features. */
 struct store_class {
-    int layer; /* place in record.layer */
+    int view;
     int64_t d;
     int64_t n_old, n; /* members: those of the store before come first */
     int64_t *row;     /* [n] of each member */
@@ -57,12 +62,10 @@ void store_old_close(struct store_old *old);
 enum err_code store_old_shares(const struct store_old *old, int64_t common, int64_t n_trials,
                                struct err *e);
 
-/* Path of the class's group, under the root. Returns out. */
-const char *store_class_path(const struct record *record, int layer, int64_t d, char *out,
+/* Path of a view's group, and of a class's in it, under the root. Returns out. */
+const char *store_view_path(const struct record *record, int view, char *out, size_t size);
+const char *store_class_path(const struct record *record, int view, int64_t d, char *out,
                              size_t size);
-
-/* "test", "train": the set whose samples are the probes. */
-const char *store_probe_set(const struct record *record);
 
 /* The classes that a file has. Local.
  * errors   ERR_FORMAT */

@@ -63,6 +63,7 @@ struct analysis_spec {
     int normalize;                               /* alignment_normalizations */
     double epsilon;
     double clip; /* quantile of |x|; 1: none */
+    char probe[TASK_NAME];
 };
 
 struct report_spec {

@@ -150,22 +150,10 @@ static double *range_read(struct sweep_reader *r, const struct yaml_node *node, 
 
 /* ---- values of one field ---- */
 
-static size_t field_bytes(const struct field *f)
-{
-    switch (f->type) {
-    case FIELD_INT: return sizeof(int64_t);
-    case FIELD_FLOAT: return sizeof(double);
-    case FIELD_BOOL: return sizeof(bool);
-    case FIELD_NAME: return sizeof(int);
-    case FIELD_TEXT: return f->size;
-    }
-    return 0;
-}
-
 size_t sweep_axis_size(const struct axis *a)
 {
     size_t size = 0;
-    for (int i = 0; i < a->n_fields; i++) size += field_bytes(a->field[i]);
+    for (int i = 0; i < a->n_fields; i++) size += field_size(a->field[i]);
     return size;
 }
 
@@ -173,7 +161,7 @@ void sweep_axis_apply(const struct axis *a, int64_t i, struct config *c)
 {
     const unsigned char *from = a->value + (size_t)i * sweep_axis_size(a);
     for (int k = 0; k < a->n_fields; k++) {
-        size_t bytes = field_bytes(a->field[k]);
+        size_t bytes = field_size(a->field[k]);
         memcpy((char *)c + a->field[k]->offset, from, bytes);
         from += bytes;
     }
@@ -188,7 +176,7 @@ struct values {
 static enum err_code values_reserve(struct sweep_reader *r, const struct field *f,
                                     int64_t count, struct values *out, struct err *e)
 {
-    out->at = arena_array(&r->sweep->arena, (size_t)count, field_bytes(f));
+    out->at = arena_array(&r->sweep->arena, (size_t)count, field_size(f));
     return out->at ? ERR_OK : ERR(e, ERR_NOMEM, "no memory for the values of %s", f->row.name);
 }
 
@@ -201,7 +189,7 @@ static enum err_code values_from_list(struct sweep_reader *r, const struct field
         return ERR_OK;
     }
     TRY(values_reserve(r, f, list->count, out, e));
-    size_t bytes = field_bytes(f);
+    size_t bytes = field_size(f);
     bool all_good = true;
     for (int i = 0; i < list->count; i++) {
         struct config scratch;
@@ -226,7 +214,7 @@ static enum err_code values_from_range(struct sweep_reader *r, const struct fiel
     const double *number = range_read(r, node, &count);
     if (!number) return ERR_OK;
     TRY(values_reserve(r, f, count, out, e));
-    size_t bytes = field_bytes(f);
+    size_t bytes = field_size(f);
     for (int64_t i = 0; i < count; i++) {
         char text[32];
         struct config scratch;
@@ -309,7 +297,7 @@ static enum err_code axis_make(struct sweep_reader *r, int n, const struct field
     if (!out->value) return ERR(e, ERR_NOMEM, "no memory for an axis");
     size_t behind = 0;
     for (int k = 0; k < n; k++) {
-        size_t bytes = field_bytes(field[k]);
+        size_t bytes = field_size(field[k]);
         for (int64_t i = 0; i < out->count; i++)
             memcpy(out->value + (size_t)i * size + behind, values[k].at + (size_t)i * bytes,
                    bytes);

@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "coord/sweep_reader.h"
+#include "worker/data.h"
 
-enum { DEFAULT_GRID_COUNT = 10, TRAIN_SUBSET = 2048 };
+enum { DEFAULT_GRID_COUNT = 10, TRAIN_SUBSET = 2048, PROBES = 1024 };
 
 static const struct row grids[] = {
     [GRID_LINEAR] = {"linear", "N equal intervals: N + 1 records, step 0 among them", NULL},
@@ -77,17 +78,44 @@ static void read_every(struct sweep_reader *r, const struct yaml_node *record)
     }
 }
 
-/* init, final, or a step. INT64_MIN after a problem. */
-static int64_t slot_of(struct sweep_reader *r, const struct yaml_node *at)
+/* {train_acc: {above: 0.9}}: the first record at which it is so. */
+static bool read_level(struct sweep_reader *r, const struct yaml_node *at, struct level *out)
+{
+    static const char where[] = "record.representations.at";
+    const struct yaml_node *bound = at->count == 1 ? at->child[0] : NULL;
+    if (!bound || bound->kind != YAML_MAP || bound->count != 1 ||
+        !yaml_number(bound->child[0], &out->at) ||
+        (strcmp(bound->key[0], "above") != 0 && strcmp(bound->key[0], "below") != 0)) {
+        yaml_problem(r->file, at->mark, "for example {train_acc: {above: 0.9}}",
+                     "%s: expected a metric and one of above, below", where);
+        return false;
+    }
+    out->above = strcmp(bound->key[0], "above") == 0;
+    for (out->metric = 0; out->metric < r->sweep->record.n_metrics; out->metric++)
+        if (strcmp(r->sweep->record.metric[out->metric], at->key[0]) == 0) return true;
+    yaml_problem(r->file, at->key_mark[0], "add it to record.metrics",
+                 "%s: '%s' is not recorded", where, at->key[0]);
+    return false;
+}
+
+/* init, final, a step, or a level of a metric. INT64_MIN after a problem. */
+static int64_t slot_of(struct sweep_reader *r, const struct yaml_node *at, struct level *level)
 {
     int64_t step;
+    if (at->kind == YAML_MAP) return read_level(r, at, level) ? SLOT_LEVEL : INT64_MIN;
     if (at->kind == YAML_SCALAR && strcmp(at->text, "init") == 0) return SLOT_INIT;
     if (at->kind == YAML_SCALAR && strcmp(at->text, "final") == 0) return SLOT_FINAL;
     if (yaml_integer(at, &step) && step >= 1) return step;
-    yaml_problem(r->file, at->mark, "write init, final, or the number of a step",
+    yaml_problem(r->file, at->mark,
+                 "write init, final, the number of a step, or {METRIC: {above: LEVEL}}",
                  "record.representations.at: no such moment: '%s'",
                  at->kind == YAML_SCALAR ? at->text : "...");
     return INT64_MIN;
+}
+
+static bool same_level(const struct level *a, const struct level *b)
+{
+    return a->metric == b->metric && a->above == b->above && a->at == b->at;
 }
 
 static void read_slots(struct sweep_reader *r, const struct yaml_node *block)
@@ -97,22 +125,109 @@ static void read_slots(struct sweep_reader *r, const struct yaml_node *block)
         sweep_child(r, block, "record.representations", "at", YAML_LIST);
     out->n_slots = 0;
     for (int i = 0; at && i < at->count; i++) {
-        int64_t slot = slot_of(r, at->child[i]);
+        struct level level = {0};
+        int64_t slot = slot_of(r, at->child[i], &level);
         bool again = false;
-        for (int k = 0; k < out->n_slots; k++) again = again || out->slot[k] == slot;
+        for (int k = 0; k < out->n_slots; k++)
+            again |= out->slot[k] == slot &&
+                     (slot != SLOT_LEVEL || same_level(&level, &out->level[k]));
         if (slot == INT64_MIN) continue;
         if (again)
             yaml_problem(r->file, at->child[i]->mark, NULL,
-                         "record.representations.at: '%s' is there twice", at->child[i]->text);
+                         "record.representations.at: '%s' is there twice",
+                         slot == SLOT_LEVEL ? out->metric[level.metric] : at->child[i]->text);
         else if (out->n_slots == TASK_MAX_SLOTS)
             yaml_problem(r->file, at->child[i]->mark, NULL,
                          "record.representations.at: at most %d moments", TASK_MAX_SLOTS);
-        else
+        else {
+            out->level[out->n_slots] = level;
             out->slot[out->n_slots++] = slot;
+        }
     }
     if (at && at->count == 0)
         yaml_problem(r->file, at->mark, NULL, "record.representations.at: at least one moment");
     if (!at) out->slot[out->n_slots++] = SLOT_FINAL;
+}
+
+/* Adds one setting of a probe set's own data. */
+static void read_patch(struct sweep_reader *r, struct probe_set *set, const char *key,
+                       struct yaml_mark mark, const struct yaml_node *value)
+{
+    char name[2 * TASK_NAME], text[TASK_PATH];
+    struct config config = r->sweep->base;
+    snprintf(name, sizeof name, "data.%.60s", key);
+    const struct field *f = field_find(r->fields, name, NULL);
+    if (!f) {
+        const char *near = sweep_nearest_setting(r->fields, name);
+        char hint[160];
+        snprintf(hint, sizeof hint, "did you mean '%s'?", near ? near : "data.name");
+        yaml_problem(r->file, mark, hint, "unknown setting '%s'", name);
+        return;
+    }
+    if (!field_read(f, r->file, value, &config)) return;
+    size_t used = strlen(set->settings), size = field_size(f);
+    int length = snprintf(set->settings + used, sizeof set->settings - used, "%s%s=%s",
+                          used ? " " : "", name, field_text(f, &config, text, sizeof text));
+    if (set->n_patches == TASK_MAX_PATCHES || length >= (int)(sizeof set->settings - used)) {
+        yaml_problem(r->file, mark, NULL, "a probe set has at most %d settings of its own",
+                     TASK_MAX_PATCHES);
+        return;
+    }
+    struct patch *patch = &set->patch[set->n_patches++];
+    patch->offset = f->offset;
+    patch->size = size;
+    memcpy(patch->value, (const char *)&config + f->offset, size);
+}
+
+/* id: {split: test, n: 512, data: {label_noise: 0.2}} */
+static void read_probe_set(struct sweep_reader *r, const char *name,
+                           const struct yaml_node *node)
+{
+    static const char where[] = "record.representations.probe";
+    struct record *out = &r->sweep->record;
+    struct probe_set *set = &out->probe[out->n_probe_sets];
+    struct sweep scratch = *r->sweep; /* the rows of split and n write to its first set */
+    struct sweep_reader reader = *r;
+    reader.sweep = &scratch;
+    memset(&scratch.record.probe[0], 0, sizeof scratch.record.probe[0]);
+    scratch.record.probe[0].split = SPLIT_TEST;
+    scratch.record.probe[0].n = PROBES;
+    sweep_scalars(&reader, node, where, "data");
+    memset(set, 0, sizeof *set);
+    *set = scratch.record.probe[0];
+    snprintf(set->name, sizeof set->name, "%.60s", name);
+    const struct yaml_node *data = sweep_child(r, node, where, "data", YAML_MAP);
+    for (int i = 0; data && i < data->count; i++)
+        read_patch(r, set, data->key[i], data->key_mark[i], data->child[i]);
+    out->n_probe_sets++;
+}
+
+/* One set, called as its split; or a map of several by their names. */
+static void read_probes(struct sweep_reader *r, const struct yaml_node *block)
+{
+    static const char where[] = "record.representations";
+    struct record *out = &r->sweep->record;
+    const struct yaml_node *probe = sweep_child(r, block, where, "probe", YAML_MAP);
+    bool named = probe && probe->count > 0 && probe->child[0]->kind == YAML_MAP &&
+                 strcmp(probe->key[0], "data") != 0;
+    if (!named) {
+        static const struct yaml_node none = {.kind = YAML_MAP};
+        read_probe_set(r, "", probe ? probe : &none);
+        snprintf(out->probe[0].name, TASK_NAME, "%s",
+                 table_row(&splits, out->probe[0].split)->name);
+        return;
+    }
+    for (int i = 0; i < probe->count; i++) {
+        const struct yaml_node *set = probe->child[i];
+        if (set->kind != YAML_MAP || strchr(probe->key[i], '/'))
+            yaml_problem(r->file, probe->key_mark[i], "for example id: {split: test, n: 512}",
+                         "%s.probe: expected a name and a map", where);
+        else if (out->n_probe_sets == TASK_MAX_PROBE_SETS)
+            yaml_problem(r->file, probe->key_mark[i], NULL, "%s.probe: at most %d sets", where,
+                         TASK_MAX_PROBE_SETS);
+        else
+            read_probe_set(r, probe->key[i], set);
+    }
 }
 
 static void read_representations(struct sweep_reader *r, const struct yaml_node *record)
@@ -131,8 +246,7 @@ static void read_representations(struct sweep_reader *r, const struct yaml_node 
     out->n_layers =
         sweep_names(r, layers, "record.representations.layers", out->layer, TASK_MAX_LAYERS);
     read_slots(r, block);
-    const struct yaml_node *probe = sweep_child(r, block, where, "probe", YAML_MAP);
-    if (probe) sweep_scalars(r, probe, "record.representations.probe", "");
+    read_probes(r, block);
 }
 
 void sweep_record_read(struct sweep_reader *r, const struct yaml_node *node)

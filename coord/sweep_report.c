@@ -79,11 +79,23 @@ const struct table sweep_table_settings = TABLE("table setting", table_rows);
 
 /* ---- analysis ---- */
 
+/* The probe set that alignment looks at; NULL if there is none. */
+static const struct probe_set *probe_set_of(const struct sweep_reader *r)
+{
+    const struct record *record = &r->sweep->record;
+    const char *name = r->sweep->analysis.probe;
+    if (record->n_layers == 0) return NULL;
+    for (int i = 0; i < record->n_probe_sets; i++)
+        if (!*name || strcmp(record->probe[i].name, name) == 0) return &record->probe[i];
+    return NULL;
+}
+
 static void read_measures(struct sweep_reader *r, const struct yaml_node *list)
 {
     struct analysis_spec *out = &r->sweep->analysis;
     static const char where[] = "analysis.alignment.measures";
-    int64_t probes = r->sweep->record.n_layers ? r->sweep->record.probe_n : 0;
+    const struct probe_set *set = probe_set_of(r);
+    int64_t probes = set ? set->n : 0;
     out->n_measures = sweep_names(r, list, where, out->measure, SWEEP_MAX_MEASURES);
     for (int i = 0; list && i < list->count; i++) {
         const struct yaml_node *at = list->child[i];
@@ -115,6 +127,9 @@ void sweep_analysis_read(struct sweep_reader *r, const struct yaml_node *node)
     const struct yaml_node *block = sweep_child(r, node, "analysis", "alignment", YAML_MAP);
     if (!block) return;
     sweep_scalars(r, block, where, "measures");
+    if (r->sweep->record.n_layers && !probe_set_of(r))
+        yaml_problem(r->file, sweep_mark(r->sweep, "analysis.alignment.probe"), NULL,
+                     "analysis.alignment.probe: no probe set '%s'", r->sweep->analysis.probe);
     read_measures(r, sweep_child(r, block, where, "measures", YAML_LIST));
 }
 

@@ -1,11 +1,13 @@
 /* sweep_resolved.c - a sweep as YAML with every default written out. What it writes is a sweep
  * file again, and plans the same trials: it stands in the provenance of a store. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "coord/sweep.h"
+#include "worker/data.h"
 
 static void add_quoted(struct text *out, const char *text)
 {
@@ -143,6 +145,31 @@ static void add_names(struct text *out, const char *key, const char (*name)[TASK
     text_add(out, "]");
 }
 
+static void add_level(struct text *out, const struct record *r, const struct level *level)
+{
+    char number[32];
+    text_add(out, "{%s: {%s: %s}}", r->metric[level->metric], level->above ? "above" : "below",
+             text_double(level->at, number));
+}
+
+static void add_probe_set(struct text *out, const struct sweep *s, const struct probe_set *set)
+{
+    text_add(out, "      %s: {split: %s, n: %" PRId64, set->name,
+             table_row(&splits, set->split)->name, set->n);
+    for (int i = 0; i < set->n_patches; i++) {
+        const struct table *fields = s->experiment->fields;
+        struct config config = s->base;
+        memcpy((char *)&config + set->patch[i].offset, set->patch[i].value, set->patch[i].size);
+        for (int k = 0; k < fields->count; k++) {
+            const struct field *f = (const struct field *)table_row(fields, k);
+            if (f->offset != set->patch[i].offset) continue;
+            text_add(out, "%s%s: ", i ? ", " : ", data: {", strchr(f->row.name, '.') + 1);
+            add_value(out, f, &config);
+        }
+    }
+    text_add(out, "%s}\n", set->n_patches ? "}" : "");
+}
+
 static void add_record(struct text *out, const struct sweep *s)
 {
     const struct record *r = &s->record;
@@ -163,13 +190,15 @@ static void add_record(struct text *out, const struct sweep *s)
                 text_add(out, "init");
             else if (r->slot[i] == SLOT_FINAL)
                 text_add(out, "final");
+            else if (r->slot[i] == SLOT_LEVEL)
+                add_level(out, r, &r->level[i]);
             else
                 text_add(out, "%lld", (long long)r->slot[i]);
         }
         text_add(out, "]\n");
         add_scalars(out, &sweep_settings, "record.representations", "    ", s);
         text_add(out, "    probe:\n");
-        add_scalars(out, &sweep_settings, "record.representations.probe", "      ", s);
+        for (int i = 0; i < r->n_probe_sets; i++) add_probe_set(out, s, &r->probe[i]);
     }
     text_add(out, "stop:\n  diverged:\n");
     add_scalars(out, &sweep_settings, "stop.diverged", "    ", s);

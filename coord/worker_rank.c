@@ -41,12 +41,14 @@ static enum err_code rows_create(struct arena *arena, const struct record *recor
     out->metric_bytes = n * sizeof *out->metric;
     out->metric = arena_array(arena, n, sizeof *out->metric);
     out->step = arena_array(arena, (size_t)shape->records, sizeof *out->step);
-    out->layer = arena_array(arena, (size_t)shape->n_layers + 1, sizeof *out->layer);
+    int views = shape->n_layers * record->n_probe_sets;
+    out->layer = arena_array(arena, (size_t)views + 1, sizeof *out->layer);
     bool ok = out->metric && out->step && out->layer;
-    for (int l = 0; ok && l < shape->n_layers; l++) {
-        size_t rows = (size_t)record->n_slots * (size_t)record->probe_n;
-        out->layer[l] = arena_array(arena, rows * (size_t)shape->layer_dim[l], sizeof(float));
-        ok = out->layer[l] != NULL;
+    for (int v = 0; ok && v < views; v++) {
+        size_t rows = (size_t)record->n_slots * (size_t)record->probe[v / shape->n_layers].n;
+        size_t d = (size_t)shape->layer_dim[v % shape->n_layers];
+        out->layer[v] = arena_array(arena, rows * d, sizeof(float));
+        ok = out->layer[v] != NULL;
     }
     if (!ok) return ERR(e, ERR_NOMEM, "no memory for the rows of a trial");
     for (size_t i = 0; i < n; i++) out->metric[i] = NAN;

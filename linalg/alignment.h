@@ -27,6 +27,7 @@ struct alignment_options {
     double epsilon; /* added to the normaliser of the CKA family; the released code has 1e-6 */
     double clip;    /* quantile of |x| to which entries are clamped; 1: none */
     int64_t k;      /* neighbours; parsed from "mutual_knn@10" */
+    char probe[64]; /* the probe set compared on; empty: the first of the store */
 };
 
 /* The set that is compared: model m has layers [m * n_layers, (m + 1) * n_layers) of `layer`.

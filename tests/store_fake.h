@@ -106,9 +106,11 @@ static const struct plan *fake_plan(void)
     plan = (struct plan){.sweep = &sweep, .shape = shapes, .varied = varied};
     plan.n_configs = fake.n_widths * fake.n_activations;
     plan.n_trials = plan.n_configs * sweep.seeds;
+    plan.n_shapes = plan.n_configs;
     for (int c = 0; c < plan.n_configs; c++) {
         int64_t width = fake.width[c / fake.n_activations];
         shapes[c] = (struct trial_shape){.records = fake.records - (width == 16),
+                                         .probe_pool = {INT64_MAX},
                                          .n_layers = sweep.record.n_layers};
         if (shapes[c].records > plan.max_records) plan.max_records = shapes[c].records;
         for (int l = 0; l < sweep.record.n_layers; l++)
@@ -140,8 +142,8 @@ static void fake_reset(void)
                                    .layer = {"hidden.1", "hidden.last"},
                                    .n_slots = 2,
                                    .slot = {SLOT_INIT, SLOT_FINAL},
-                                   .probe_split = 1,
-                                   .probe_n = 6,
+                                   .n_probe_sets = 1,
+                                   .probe = {{.name = "test", .split = 1, .n = 6}},
                                    .diverged_above = HUGE_VAL,
                                    .train_subset = 2048};
 }
@@ -167,7 +169,7 @@ static struct fake_rows *fake_rows(uint64_t id, const struct trial_shape *shape)
         f.metric[i] = i == 1 ? NAN : (double)(id % 1000003) + 1.0 / (double)(i + 1);
     for (int64_t i = 0; i < shape->records; i++) f.step[i] = (double)(10 * i);
     for (int l = 0; l < sweep.record.n_layers; l++) {
-        int64_t n = sweep.record.n_slots * sweep.record.probe_n * shape->layer_dim[l];
+        int64_t n = sweep.record.n_slots * sweep.record.probe[0].n * shape->layer_dim[l];
         ck_assert_int_le(n, FAKE_MAX);
         for (int64_t i = 0; i < n; i++)
             f.layer[l][i] = (float)(id % 9973) + 0.001f * (float)(i + l);

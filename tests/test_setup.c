@@ -36,8 +36,8 @@ static struct record recorded(void)
                            .layer = {"hidden.last", "logits"},
                            .n_slots = 2,
                            .slot = {SLOT_INIT, SLOT_FINAL},
-                           .probe_split = SPLIT_TEST,
-                           .probe_n = 128,
+                           .n_probe_sets = 1,
+                           .probe = {{.name = "test", .split = SPLIT_TEST, .n = 128}},
                            .diverged_above = HUGE_VAL,
                            .train_subset = 300};
 }
@@ -95,7 +95,7 @@ START_TEST(test_contradictions_name_the_key_to_blame)
     REFUSED(&images, "record.representations: ", "'hidden.1'", strcpy(r.layer[0], "hiden.1"));
     REFUSED(&images, "record.representations: ", "logits", strcpy(r.layer[0], "hidden.last"),
             c.model.kind = core_row(&models, "linear"));
-    REFUSED(&images, "record.representations: ", "10000", r.probe_n = 10001);
+    REFUSED(&images, "record.representations: ", "10000", r.probe[0].n = 10001);
     REFUSED(&images, "record.representations: ", "40", r.slot[0] = 41);
     REFUSED(&images, "record.every: ", "5001", c.optim.steps = 1000000, r.grid_count = 5000);
     arena_clear(&arena);

@@ -87,7 +87,7 @@ static void change_slots(void)
 }
 static void change_probe(void)
 {
-    sweep.record.probe_n = 7;
+    sweep.record.probe[0].n = 7;
 }
 
 static const struct {

@@ -27,7 +27,7 @@ static double now_ms(void)
 static const struct plan *heavy_plan(int64_t seeds)
 {
     sweep.seeds = seeds;
-    sweep.record.probe_n = 64;
+    sweep.record.probe[0].n = 64;
     return fake_plan();
 }
 

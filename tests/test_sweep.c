@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "coord/plan.h"
 #include "tests/check_main.h"
+#include "worker/probe.h"
 
 #define SWEEPS TESTS_DIR "/sweeps/"
 
@@ -299,10 +300,76 @@ START_TEST(test_representations_default_to_the_final_test_probes)
     ck_assert_int_eq(o.code, ERR_OK);
     ck_assert_int_eq(o.sweep->record.n_slots, 1);
     ck_assert_int_eq(o.sweep->record.slot[0], SLOT_FINAL);
-    ck_assert_int_eq(o.sweep->record.probe_split, 1);
-    ck_assert_int_eq(o.sweep->record.probe_n, 1024);
+    ck_assert_int_eq(o.sweep->record.probe[0].split, 1);
+    ck_assert_int_eq(o.sweep->record.probe[0].n, 1024);
     reading_clear(&o);
     text_clear(&text);
+}
+END_TEST
+
+START_TEST(test_levels_and_probe_sets_arrive)
+{
+    struct text text = {0};
+    text_add(
+        &text,
+        "%srecord:\n  metrics: [train_acc, test_loss]\n  representations:\n"
+        "    layers: [logits]\n    at: [{test_loss: {below: 0.5}}, {train_acc: {above: 0.9}}]\n"
+        "    probe: {id: {n: 7}, odd: {split: train, n: 9, data: {teacher_width: 3}}}\n",
+        valid_head);
+    struct reading o = read_text(text.at, NULL, 0);
+    ck_assert_msg(o.code == ERR_OK, "%s", o.report);
+    const struct record *r = &o.sweep->record;
+    ck_assert_int_eq(r->n_slots, 2);
+    ck_assert(r->slot[0] == SLOT_LEVEL && r->slot[1] == SLOT_LEVEL);
+    ck_assert(r->level[0].metric == 1 && !r->level[0].above && r->level[0].at == 0.5);
+    ck_assert(r->level[1].metric == 0 && r->level[1].above && r->level[1].at == 0.9);
+    ck_assert_int_eq(r->n_probe_sets, 2);
+    ck_assert_str_eq(r->probe[0].name, "id");
+    ck_assert(r->probe[0].split == 1 && r->probe[0].n == 7 && r->probe[0].n_patches == 0);
+    ck_assert(r->probe[1].split == 0 && r->probe[1].n == 9 && r->probe[1].n_patches == 1);
+    ck_assert_str_eq(r->probe[1].settings, "data.teacher_width=3");
+    struct config c = o.sweep->base;
+    probe_config(&r->probe[1], &o.sweep->base, &c);
+    ck_assert_int_eq(c.data.teacher_width, 3);
+    char *resolved = sweep_resolved(o.sweep);
+    struct record first = *r;
+    reading_clear(&o);
+    o = read_text(resolved, NULL, 0); /* says the same again */
+    ck_assert_msg(o.code == ERR_OK, "%s", o.report);
+    ck_assert_mem_eq(&o.sweep->record, &first, sizeof first);
+    free(resolved);
+    reading_clear(&o);
+    text_clear(&text);
+}
+END_TEST
+
+START_TEST(test_wrong_levels_and_probe_sets_are_refused)
+{
+    static const struct {
+        const char *block, *wanted;
+    } wrong[] = {
+        {"at: [{train_acc: 0.9}]", "expected a metric and one of above, below"},
+        {"at: [{train_acc: {over: 0.9}}]", "expected a metric and one of above, below"},
+        {"at: [{test_acc: {above: 0.9}}]", "'test_acc' is not recorded"},
+        {"at: [{train_acc: {above: 1}}, {train_acc: {above: 1}}]", "is there twice"},
+        {"probe: {a: {n: 4}, b: 3}", "expected a name and a map"},
+        {"probe: {a: {n: 4, m: 3}}", "unknown key 'm'"},
+        {"probe: {a: {data: {teacher_wdth: 3}}}", "unknown setting 'data.teacher_wdth'"},
+        {"probe: {a: {data: {teacher_width: 0}}}", "data.teacher_width must be"},
+        {"probe: {a: {n: 1}, b: {n: 1}, c: {n: 1}, d: {n: 1}, e: {n: 1}}", "at most 4 sets"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct text text = {0};
+        text_add(&text,
+                 "%srecord:\n  metrics: [train_acc]\n  representations:\n    layers: [logits]\n"
+                 "    %s\n",
+                 valid_head, wrong[i].block);
+        struct reading o = read_text(text.at, NULL, 0);
+        ck_assert_msg(o.code == ERR_CONFIG && strstr(o.report, wrong[i].wanted), "%s: %s",
+                      wrong[i].block, o.report);
+        reading_clear(&o);
+        text_clear(&text);
+    }
 }
 END_TEST
 
@@ -317,8 +384,8 @@ START_TEST(test_members_arrive)
     ck_assert_int_eq(s->record.slot[0], SLOT_INIT);
     ck_assert_int_eq(s->record.slot[1], 10);
     ck_assert_int_eq(s->record.slot[2], SLOT_FINAL);
-    ck_assert_int_eq(s->record.probe_split, 0);
-    ck_assert_int_eq(s->record.probe_n, 64);
+    ck_assert_int_eq(s->record.probe[0].split, 0);
+    ck_assert_int_eq(s->record.probe[0].n, 64);
     ck_assert(s->record.diverged_above == 1e6);
     ck_assert(s->run.max_failed == -5);
     ck_assert(s->analysis.epsilon == 1e-6);
@@ -405,6 +472,8 @@ int main(void)
     tcase_add_test(right, test_defaults);
     tcase_add_test(right, test_representations_default_to_the_final_test_probes);
     tcase_add_test(right, test_members_arrive);
+    tcase_add_test(right, test_levels_and_probe_sets_arrive);
+    tcase_add_test(right, test_wrong_levels_and_probe_sets_are_refused);
     tcase_add_test(right, test_set_overrides);
     tcase_add_test(right, test_schema_knows_every_setting);
     return check_run(s);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "experiments/experiment.h"
+#include "worker/probe.h"
 #include "worker/trainer.h"
 
 enum { DIM = 6, CLASSES = 3, N_TRAIN = 70, N_TEST = 50, B = 16, STEPS = 11, ROOT = 9 };
@@ -35,8 +36,8 @@ static struct record everything(void)
                        .layer = {"input", "hidden.last", "logits"},
                        .n_slots = 3,
                        .slot = {SLOT_INIT, 4, SLOT_FINAL},
-                       .probe_split = SPLIT_TEST,
-                       .probe_n = 20,
+                       .n_probe_sets = 1,
+                       .probe = {{.name = "test", .split = SPLIT_TEST, .n = 20}},
                        .diverged_above = HUGE_VAL,
                        .train_subset = 40};
     for (r.n_metrics = 0; r.n_metrics < metrics.count; r.n_metrics++)
@@ -71,9 +72,10 @@ static struct ran *run(struct worker *w, const struct config *c, const struct re
     t->rows.metric = malloc(values * sizeof *t->rows.metric);
     t->rows.step = malloc((size_t)t->shape.records * sizeof *t->rows.step);
     t->rows.layer = calloc(TASK_MAX_LAYERS, sizeof *t->rows.layer);
-    for (int l = 0; l < r->n_layers; l++)
-        t->rows.layer[l] =
-            malloc((size_t)(r->n_slots * r->probe_n * t->shape.layer_dim[l]) * sizeof(float));
+    for (int v = 0; v < r->n_layers * r->n_probe_sets; v++)
+        t->rows.layer[v] =
+            malloc((size_t)(r->n_slots * r->probe[0].n * t->shape.layer_dim[v % r->n_layers]) *
+                   sizeof(float));
     ck_assert_msg(train()->run(w, &task, r, &t->rows, &t->result, &e) == ERR_OK, "%s", e.text);
     ck_assert_int_eq(t->result.trial, 3);
     ck_assert_int_eq(t->result.attempt, 2);
@@ -107,7 +109,7 @@ static void same_bits(const struct ran *a, const struct ran *b)
     for (int l = 0; l < a->record.n_layers; l++)
         ck_assert_mem_eq(
             a->rows.layer[l], b->rows.layer[l],
-            (size_t)(a->record.n_slots * a->record.probe_n * a->shape.layer_dim[l]) *
+            (size_t)(a->record.n_slots * a->record.probe[0].n * a->shape.layer_dim[l]) *
                 sizeof(float));
 }
 
@@ -373,6 +375,79 @@ START_TEST(test_representations_are_the_layers_outputs)
 }
 END_TEST
 
+/* The first record whose training loss is below that of record 1 is record 2, the last one here;
+ * a level that nothing passes leaves NaN. */
+START_TEST(test_slots_wait_for_their_level)
+{
+    struct config c = small();
+    struct record r = everything();
+    struct worker *w = worker_create(NULL);
+    struct ran *plain = run(w, &c, &r, 5);
+    int loss = 0;
+    while (strcmp(r.metric[loss], "train_loss") != 0) loss++;
+    r.slot[0] = r.slot[1] = SLOT_LEVEL;
+    r.level[0] = (struct level){.metric = loss, .at = metric(plain, "train_loss", 1)};
+    r.level[1] = (struct level){.metric = loss, .above = true, .at = 1e9};
+    struct ran *t = run(w, &c, &r, 5);
+    for (int l = 0; l < 3; l++) {
+        int64_t size = 20 * t->shape.layer_dim[l];
+        const float *x = t->rows.layer[l], *last = plain->rows.layer[l] + 2 * size;
+        ck_assert_mem_eq(x, last, (size_t)size * sizeof *x);
+        for (int64_t i = 0; i < size; i++) ck_assert(isnan(x[size + i]));
+    }
+    ran_destroy(plain);
+    ran_destroy(t);
+    worker_destroy(w);
+}
+END_TEST
+
+/* A second set with a teacher of its own: other labels, the same inputs; and one of the
+ * training split. */
+START_TEST(test_every_probe_set_has_its_representations)
+{
+    struct config c = small();
+    struct record r = everything();
+    r.n_layers = 1; /* the input */
+    r.n_probe_sets = 3;
+    r.probe[1] = r.probe[2] = r.probe[0];
+    r.probe[1].n_patches = 1;
+    r.probe[1].patch[0] = (struct patch){offsetof(struct config, data.dim), sizeof c.data.dim};
+    memcpy(r.probe[1].patch[0].value, &c.data.dim, sizeof c.data.dim);
+    r.probe[2].split = SPLIT_TRAIN;
+    struct worker *w = worker_create(NULL);
+    struct ran *t = run(w, &c, &r, 5);
+    size_t bytes = 20 * DIM * sizeof(float);
+    ck_assert_mem_eq(t->rows.layer[0], t->rows.layer[1], bytes);
+    ck_assert_mem_ne(t->rows.layer[0], t->rows.layer[2], bytes);
+    ran_destroy(t);
+    worker_destroy(w);
+    r.probe[1].patch[0].value[0]++; /* another dimension: another network's samples */
+    struct trial_shape shape;
+    struct err e;
+    ck_assert_int_eq(train()->shape(&c, &(struct parents){0}, &r, &shape, &e), ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(e.text, "probe set 'test'"));
+}
+END_TEST
+
+/* Probes of a finite split are a permutation's beginning, whatever their number. */
+START_TEST(test_probes_are_drawn_from_the_whole_split)
+{
+    struct err e;
+    struct probe_set set = {.split = SPLIT_TEST, .n = 10};
+    int64_t *index, *again, beyond = 0;
+    ck_assert_int_eq(probe_index(&set, 1000, ROOT, &index, &e), ERR_OK);
+    set.n = 20;
+    ck_assert_int_eq(probe_index(&set, 1000, ROOT, &again, &e), ERR_OK);
+    ck_assert_mem_eq(index, again, 20 * sizeof *index);
+    for (int i = 0; i < 20; i++) beyond += index[i] >= 20;
+    ck_assert_int_gt(beyond, 15);
+    free(index);
+    free(again);
+    ck_assert_int_eq(probe_index(&set, INT64_MAX, ROOT, &index, &e), ERR_OK);
+    ck_assert_ptr_null(index);
+}
+END_TEST
+
 static void check_diverged(const struct config *c, const struct record *r, const char *reason)
 {
     struct worker *w = worker_create(NULL);
@@ -389,7 +464,7 @@ static void check_diverged(const struct config *c, const struct record *r, const
     ck_assert_double_nan(t->rows.step[last]);
     ck_assert_double_nan(metric(t, "test_loss", last));
     for (int l = 0; l < r->n_layers; l++) {
-        int64_t size = r->probe_n * t->shape.layer_dim[l];
+        int64_t size = r->probe[0].n * t->shape.layer_dim[l];
         ck_assert(isfinite(t->rows.layer[l][0]));
         for (int64_t i = 2 * size; i < 3 * size; i++) ck_assert(isnan(t->rows.layer[l][i]));
     }
@@ -511,6 +586,9 @@ int main(void)
     tcase_add_test(t, test_records_are_steps_and_subsets);
     tcase_add_test(t, test_metrics_do_not_depend_on_what_else_is_recorded);
     tcase_add_test(t, test_representations_are_the_layers_outputs);
+    tcase_add_test(t, test_slots_wait_for_their_level);
+    tcase_add_test(t, test_every_probe_set_has_its_representations);
+    tcase_add_test(t, test_probes_are_drawn_from_the_whole_split);
     tcase_add_test(t, test_divergence_is_an_outcome);
     tcase_add_test(t, test_divergence_of_the_first_batch_keeps_the_record_before_it);
     tcase_add_test(t, test_divergence_in_the_last_step_is_seen);

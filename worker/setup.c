@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "worker/model.h"
+#include "worker/probe.h"
 #include "worker/record.h"
 #include "worker/samples.h"
 
@@ -121,16 +122,36 @@ static enum err_code unknown_layer(const struct graph *g, const char *name, stru
                near.found ? "'?" : "");
 }
 
+/* The pool of each probe set; its samples must fit the network. */
+static enum err_code resolve_probes(struct setup *s, struct err *e)
+{
+    for (int i = 0; i < s->record->n_probe_sets; i++) {
+        const struct probe_set *set = &s->record->probe[i];
+        struct data_shape shape;
+        struct config c;
+        probe_config(set, s->config, &c);
+        TRY(data_shape(&c, &shape, e));
+        s->probe_pool[i] = shape.pool[set->split];
+        if (set->n > s->probe_pool[i])
+            return ERR(e, ERR_CONFIG,
+                       "record.representations: %lld probes asked for, the %s split has %lld",
+                       (long long)set->n, table_row(&splits, set->split)->name,
+                       (long long)s->probe_pool[i]);
+        if (shape.dim != s->data.dim)
+            return ERR(
+                e, ERR_CONFIG,
+                "record.representations: samples of the probe set '%s' have %lld numbers, "
+                "those of the trial %lld",
+                set->name, (long long)shape.dim, (long long)s->data.dim);
+    }
+    return ERR_OK;
+}
+
 static enum err_code resolve_layers(struct setup *s, struct err *e)
 {
     const struct record *r = s->record;
     if (r->n_layers == 0) return ERR_OK;
-    int64_t pool = s->data.pool[r->probe_split];
-    if (r->probe_n > pool)
-        return ERR(e, ERR_CONFIG,
-                   "record.representations: %lld probes asked for, the %s split has %lld",
-                   (long long)r->probe_n, table_row(&splits, r->probe_split)->name,
-                   (long long)pool);
+    TRY(resolve_probes(s, e));
     for (int i = 0; i < r->n_layers; i++) {
         s->layer[i] = graph_layer(&s->graph, r->layer[i]);
         if (s->layer[i] < 0) return unknown_layer(&s->graph, r->layer[i], e);
@@ -175,7 +196,8 @@ enum err_code setup_init(struct setup *s, const struct table *known, struct aren
     TRY(resolve_network(s, arena, e));
     TRY(resolve_layers(s, e));
     int64_t most = s->n_train > s->n_test ? s->n_train : s->n_test;
-    if (record->n_layers && record->probe_n > most) most = record->probe_n;
+    for (int i = 0; i < record->n_probe_sets; i++)
+        if (record->n_layers && record->probe[i].n > most) most = record->probe[i].n;
     most = min(most, EVAL_ROWS);
     s->capacity = s->batch > most ? s->batch : most;
     return ERR_OK;
@@ -183,10 +205,12 @@ enum err_code setup_init(struct setup *s, const struct table *known, struct aren
 
 double setup_samples_bytes(const struct setup *s)
 {
-    int64_t probes = s->record->n_layers ? s->record->probe_n : 0;
+    int sets = s->record->n_layers ? s->record->n_probe_sets : 0;
     double budget = SAMPLES_BUDGET, bytes = samples_held(&s->data, s->n_train, &budget);
     bytes += samples_held(&s->data, s->n_test, &budget);
-    return bytes + samples_held(&s->data, probes, &budget);
+    for (int i = 0; i < sets; i++)
+        bytes += samples_held(&s->data, s->record->probe[i].n, &budget);
+    return bytes;
 }
 
 /* FLOPs of all records: passes over training samples (a subset, at last the set), over the test
@@ -197,7 +221,8 @@ static double eval_flops(const struct setup *s)
     double train = (double)(s->n_records - 1) * (double)s->n_subset + (double)s->n_train;
     if (s->needs & METRIC_TRAIN) samples += train;
     if (s->needs & METRIC_TEST) samples += (double)s->n_records * (double)s->n_test;
-    if (s->record->n_layers) samples += (double)s->record->n_slots * (double)s->record->probe_n;
+    for (int i = 0; s->record->n_layers && i < s->record->n_probe_sets; i++)
+        samples += (double)s->record->n_slots * (double)s->record->probe[i].n;
     double backward = s->needs & METRIC_GRADIENT ? graph_backward_flops(&s->graph) : 0;
     return samples * forward + train * backward;
 }
@@ -236,6 +261,7 @@ enum err_code setup_shape(const struct config *config, const struct parents *par
         };
         for (int i = 0; i < record->n_layers; i++)
             out->layer_dim[i] = s.graph.node[s.layer[i]].shape.dim;
+        memcpy(out->probe_pool, s.probe_pool, sizeof s.probe_pool);
     }
     arena_clear(&arena);
     return rc;

@@ -34,10 +34,11 @@ struct setup {
     int64_t n_records;
     int64_t *record_step; /* [n_records] */
     const struct metric *metric[TASK_MAX_METRICS];
-    unsigned needs;               /* of all metrics */
-    int layer[TASK_MAX_LAYERS];   /* nodes of recorded layers */
-    int64_t slot[TASK_MAX_SLOTS]; /* steps of recorded slots */
-    int64_t capacity;             /* samples that pass the network at once, at most */
+    unsigned needs;                          /* of all metrics */
+    int layer[TASK_MAX_LAYERS];              /* nodes of recorded layers */
+    int64_t slot[TASK_MAX_SLOTS];            /* steps of recorded slots, or SLOT_LEVEL */
+    int64_t probe_pool[TASK_MAX_PROBE_SETS]; /* samples that probes are drawn from */
+    int64_t capacity; /* samples that pass the network at once, at most */
 };
 
 /* Resolves and checks. known are the metrics that record may name. Memory of the arena holds

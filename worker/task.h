@@ -13,6 +13,8 @@ enum {
     TASK_MAX_METRICS = 32,
     TASK_MAX_LAYERS = 16,
     TASK_MAX_SLOTS = 8,
+    TASK_MAX_PROBE_SETS = 4,
+    TASK_MAX_PATCHES = 8,
     TASK_MAX_RECORDS = 4096,
     TASK_MAX_PARENTS = 3,
     TASK_NAME = 64,
@@ -83,7 +85,30 @@ struct parents {
 
 /* What all trials of a sweep record. */
 enum record_grid { GRID_LINEAR, GRID_LOG, GRID_LAST };
-enum { SLOT_INIT = -1, SLOT_FINAL = -2 }; /* otherwise a step */
+enum { SLOT_INIT = -1, SLOT_FINAL = -2, SLOT_LEVEL = -3 }; /* otherwise a step */
+
+/* A moment that training finds: the first record at which a metric is beyond a level. */
+struct level {
+    int metric; /* place in record.metric */
+    bool above; /* or below */
+    double at;
+};
+
+/* One setting that a probe set's data have other than the trial: bytes of struct config. */
+struct patch {
+    size_t offset, size;
+    unsigned char value[TASK_PATH];
+};
+
+/* Inputs on which representations are recorded: n samples of a split. */
+struct probe_set {
+    char name[TASK_NAME];
+    int split; /* splits */
+    int64_t n;
+    int n_patches;
+    struct patch patch[TASK_MAX_PATCHES];
+    char settings[TASK_PATH]; /* the patches as text: "data.label_noise=0.2 ..." */
+};
 
 struct record {
     int n_metrics;
@@ -94,8 +119,9 @@ struct record {
     char layer[TASK_MAX_LAYERS][TASK_NAME]; /* "hidden.1", "hidden.last", "logits", "input" */
     int n_slots;
     int64_t slot[TASK_MAX_SLOTS];
-    int probe_split; /* 0 train, 1 test */
-    int64_t probe_n;
+    struct level level[TASK_MAX_SLOTS]; /* of those that are SLOT_LEVEL */
+    int n_probe_sets;
+    struct probe_set probe[TASK_MAX_PROBE_SETS];
     double diverged_above; /* training loss above this is divergence; HUGE_VAL: only NaN, Inf */
     int64_t train_subset;  /* samples that train metrics use before the last record: 2048 */
 };
@@ -121,7 +147,8 @@ struct trial_shape {
     double data_bytes;   /* of the data set the worker holds for it */
     int64_t steps, records, batch;
     int n_layers;
-    int64_t layer_dim[TASK_MAX_LAYERS]; /* features of each recorded layer, d */
+    int64_t layer_dim[TASK_MAX_LAYERS];      /* features of each recorded layer, d */
+    int64_t probe_pool[TASK_MAX_PROBE_SETS]; /* samples that probes are drawn from */
 };
 
 enum outcome { OUTCOME_DONE, OUTCOME_DIVERGED, OUTCOME_FAILED };
@@ -140,10 +167,10 @@ struct result {
 
 /* The numbers of one trial, before they go to the store. Owned by the worker, reused. */
 struct rows {
-    double *metric; /* [n_metrics, records]; NaN where nothing was measured */
-    double *step;   /* [records]: optimizer steps done at each record */
-    float **layer;  /* [n_layers][n_slots * probe_n * layer_dim]; NULL when none recorded */
-    float *weights; /* [shape.weights] final ones; NULL when not kept */
+    double *metric;      /* [n_metrics, records]; NaN where nothing was measured */
+    double *step;        /* [records]: optimizer steps done at each record */
+    float **layer;       /* [n_probe_sets * n_layers][n_slots * probes * layer_dim] */
+    float *weights;      /* [shape.weights] final ones; NULL when not kept */
     size_t metric_bytes; /* of metric */
 };
 

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "worker/represent.h"
+
 void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, bool gradient,
                       struct evaluation *out)
 {
@@ -96,43 +98,8 @@ static enum err_code record(struct trainer *t, int64_t r, const struct trainer_h
     for (int i = 0; i < s->record->n_metrics; i++)
         rows->metric[i * s->n_records + r] = values[i];
     rows->step[r] = (double)t->step;
+    represent_passed(t, values);
     return ERR_OK;
-}
-
-/* Copies the recorded layers' outputs on the probe set into slot k. */
-static void represent(struct trainer *t, int k)
-{
-    struct setup *s = &t->setup;
-    int64_t probes = s->record->probe_n;
-    for (int64_t i = 0; i < probes; i += s->capacity) {
-        int64_t count = probes - i < s->capacity ? probes - i : s->capacity;
-        samples_range(&t->sets->probe, i, count, &t->batch);
-        graph_forward(&s->graph, t->batch.x, count, GRAPH_EVAL);
-        for (int l = 0; l < s->record->n_layers; l++) {
-            const struct node *n = &s->graph.node[s->layer[l]];
-            float *out = t->trial->rows->layer[l] + (k * probes + i) * n->shape.dim;
-            for (int64_t j = 0; j < count * n->shape.dim; j++) out[j] = (float)n->y[j];
-        }
-    }
-}
-
-static void represent_due(struct trainer *t)
-{
-    if (t->setup.record->n_layers == 0) return;
-    for (int k = 0; k < t->setup.record->n_slots; k++)
-        if (t->setup.slot[k] == t->step) represent(t, k);
-}
-
-/* NaN into the slots of a diverged run from a step on. */
-static void represent_missing(const struct trainer *t, int64_t from)
-{
-    const struct setup *s = &t->setup;
-    for (int l = 0; l < s->record->n_layers; l++) {
-        int64_t size = s->record->probe_n * s->graph.node[s->layer[l]].shape.dim;
-        for (int k = 0; k < s->record->n_slots; k++)
-            if (s->slot[k] >= from)
-                for (int64_t j = 0; j < size; j++) t->trial->rows->layer[l][k * size + j] = NAN;
-    }
 }
 
 static void shuffle(struct trainer *t, int64_t n, int64_t epoch)
@@ -221,16 +188,17 @@ static enum err_code train(struct trainer *t, const struct trainer_hooks *hooks,
     for (int64_t r = 0;;) {
         if (r < s->n_records && s->record_step[r] == t->step) TRY(record(t, r++, hooks, e));
         if (t->trial->result->outcome == OUTCOME_DIVERGED) {
-            represent_missing(t, t->step);
+            represent_missing(t);
             return ERR_OK;
         }
         represent_due(t);
         if (t->step == s->steps) {
+            represent_missing(t);
             if (t->trial->rows->weights) graph_get(&s->graph, t->trial->rows->weights);
             return ERR_OK;
         }
         if (!step(t)) {
-            represent_missing(t, t->step + 1);
+            represent_missing(t);
             return ERR_OK;
         }
     }

@@ -35,6 +35,7 @@ struct trainer {
     int64_t step;             /* updates done */
     int64_t *order;           /* permutation of the epoch or pool; NULL: samples in sequence */
     int64_t epoch;            /* that order holds; -1: none */
+    bool slot_filled[TASK_MAX_SLOTS];
 };
 
 /* What an experiment adds to plain training. */

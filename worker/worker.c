@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/probe.h"
+
 /* What a data set depends on. */
 struct data_key {
     struct config config; /* zero but for data and extra */
@@ -13,8 +15,9 @@ struct data_key {
 
 /* What the sets taken from it depend on. */
 struct sets_key {
-    int64_t n_train, n_test, n_probe;
-    int probe_split;
+    int64_t n_train, n_test;
+    int n_probe_sets;
+    struct probe_set probe[TASK_MAX_PROBE_SETS];
 };
 
 struct worker {
@@ -22,6 +25,7 @@ struct worker {
     struct data_key data_key;
     struct sets_key sets_key;
     struct data data;
+    struct data probe_data[TASK_MAX_PROBE_SETS]; /* of probe sets with data of their own */
     struct worker_sets sets;
     bool has_data, has_sets;
     struct arena sets_arena, trial_arena;
@@ -41,6 +45,7 @@ const struct weights_source *worker_source(const struct worker *w)
 
 static void forget_sets(struct worker *w)
 {
+    for (int i = 0; i < TASK_MAX_PROBE_SETS; i++) data_close(&w->probe_data[i]);
     arena_clear(&w->sets_arena);
     w->has_sets = false;
 }
@@ -92,6 +97,25 @@ static enum err_code train_order(const struct worker *w, int64_t **order, struct
     return ERR_OK;
 }
 
+static enum err_code make_probes(struct worker *w, const struct probe_set *set, int i,
+                                 double *budget, struct err *e)
+{
+    struct samples *probe = &w->sets.probe[i];
+    struct config c;
+    *probe = (struct samples){&w->data, (enum split)set->split, set->n};
+    if (set->n_patches) {
+        probe_config(set, &w->data_key.config, &c);
+        TRY(data_open(&c, w->data_key.root, &w->probe_data[i], e));
+        probe->data = &w->probe_data[i];
+    }
+    int64_t *index;
+    TRY(probe_index(set, probe->data->shape.pool[set->split], w->data_key.root, &index, e));
+    probe->index = index;
+    enum err_code rc = samples_load(probe, budget, &w->sets_arena, e);
+    free(index);
+    return rc;
+}
+
 static enum err_code make_sets(struct worker *w, const struct sets_key *key, struct err *e)
 {
     double budget = SAMPLES_BUDGET;
@@ -101,12 +125,13 @@ static enum err_code make_sets(struct worker *w, const struct sets_key *key, str
     TRY(train_order(w, &order, e));
     sets->train = (struct samples){data, SPLIT_TRAIN, key->n_train, order};
     sets->test = (struct samples){data, SPLIT_TEST, key->n_test};
-    sets->probe = (struct samples){data, (enum split)key->probe_split, key->n_probe};
     enum err_code rc = samples_load(&sets->train, &budget, &w->sets_arena, e);
     free(order);
     TRY(rc);
     TRY(samples_load(&sets->test, &budget, &w->sets_arena, e));
-    return samples_load(&sets->probe, &budget, &w->sets_arena, e);
+    for (int i = 0; i < key->n_probe_sets; i++)
+        TRY(make_probes(w, &key->probe[i], i, &budget, e));
+    return ERR_OK;
 }
 
 enum err_code worker_samples(struct worker *w, const struct setup *s,
@@ -116,8 +141,8 @@ enum err_code worker_samples(struct worker *w, const struct setup *s,
     memset(&key, 0, sizeof key);
     key.n_train = s->n_train;
     key.n_test = s->n_test;
-    key.n_probe = s->record->n_layers ? s->record->probe_n : 0;
-    key.probe_split = s->record->n_layers ? s->record->probe_split : 0;
+    key.n_probe_sets = s->record->n_layers ? s->record->n_probe_sets : 0;
+    memcpy(key.probe, s->record->probe, sizeof key.probe);
     *out = &w->sets;
     if (w->has_sets && memcmp(&key, &w->sets_key, sizeof key) == 0) return ERR_OK;
     forget_sets(w);
