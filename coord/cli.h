@@ -15,7 +15,8 @@ struct options {
     int n_args;
     const char **set; /* --set KEY=VALUE, in order */
     int n_set;
-    const char *output, *filter, *measure, *normalize, *launcher, *template, *color, *progress;
+    const char *output, *filter, *at, *measure, *normalize, *launcher, *template, *color,
+        *progress;
     const char *max_failures;
     int64_t np, seeds;
     double epsilon, clip;

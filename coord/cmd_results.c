@@ -13,14 +13,17 @@
 static enum err_code export_to(const struct options *o, const struct results *r, struct err *e)
 {
     struct arena arena = {0};
-    struct expr *filter = NULL;
+    struct expr *filter = NULL, *at = NULL;
     enum err_code code = filter_parse(r, o->filter ? o->filter : "", &arena, &filter, e);
+    if (code == ERR_OK) code = filter_parse(r, o->at ? o->at : "", &arena, &at, e);
+    if (code == ERR_OK && at && o->records)
+        code = ERR(e, ERR_USAGE, "--at chooses one record, --records wants all");
     FILE *out = stdout;
     if (code == ERR_OK && o->output && strcmp(o->output, "-") != 0) {
         out = fopen(o->output, "w");
         if (!out) code = ERR(e, ERR_IO, "cannot write %s", o->output);
     }
-    if (code == ERR_OK) code = export_rows(r, out, o->json, o->records, filter, e);
+    if (code == ERR_OK) code = export_rows(r, out, o->json, o->records, filter, at, e);
     if (out && out != stdout && fclose(out) != 0 && code == ERR_OK)
         code = ERR(e, ERR_IO, "cannot write %s", o->output);
     arena_clear(&arena);

@@ -143,16 +143,17 @@ static void write_row(struct writer *w, const struct results *r, int64_t t, int6
     cell_number(w, "seconds", r->seconds[t]);
     for (int i = 0; i < r->n_metrics; i++) {
         const struct results_metric *m = &r->metric[i];
-        cell_number(w, m->name, record < 0 ? NAN : m->value[t * r->n_records + record]);
+        cell_number(w, m->name, results_at(r, m, t, record));
     }
     fputs(w->format->row_end, w->out);
 }
 
-static void write_trial(struct writer *w, const struct results *r, int64_t t, bool records)
+static void write_trial(struct writer *w, const struct results *r, int64_t t, bool records,
+                        const struct expr *at)
 {
     int64_t last = results_last_record(r, t);
     if (!records) {
-        write_row(w, r, t, last);
+        write_row(w, r, t, filter_record(r, at, t));
         return;
     }
     for (int64_t record = 0; record <= last; record++)
@@ -160,13 +161,13 @@ static void write_trial(struct writer *w, const struct results *r, int64_t t, bo
 }
 
 enum err_code export_rows(const struct results *r, FILE *out, bool json, bool records,
-                          struct expr *filter, struct err *e)
+                          const struct expr *filter, const struct expr *at, struct err *e)
 {
     struct writer w = {.out = out, .format = json ? &json_format : &csv_format};
     fputs(w.format->begin, out);
     if (!w.format->named) write_header(&w, r);
     for (int64_t t = 0; t < r->n_trials; t++)
-        if (filter_match(r, filter, t)) write_trial(&w, r, t, records);
+        if (filter_match(r, filter, t)) write_trial(&w, r, t, records, at);
     fputs(w.format->end, out);
     if (fflush(out) != 0 || ferror(out))
         return ERR(e, ERR_IO, "cannot write the table: %s", strerror(errno));

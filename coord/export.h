@@ -8,7 +8,8 @@
 #include "coord/results.h"
 
 /* Writes the trials that pass the filter (NULL: all), one row each with its metrics at the last
- * record, or one row a record.
+ * record, or at the first where `at` holds (missing if none does; see filter_record), or one row
+ * a record.
  *
  * json     {"schema": 1, "rows": [{"trial": "0123456789abcdef", "state": "done", "seed": 0,
  *          "model.width": 64, ..., "seconds": 1.5, "step": 200, "test_acc": 0.87}]}; NaN,
@@ -20,6 +21,6 @@
  * same     bytes for the same store
  * Local. */
 enum err_code export_rows(const struct results *r, FILE *out, bool json, bool records,
-                          struct expr *filter, struct err *e);
+                          const struct expr *filter, const struct expr *at, struct err *e);
 
 #endif

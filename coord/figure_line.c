@@ -498,7 +498,8 @@ static void write_words(const struct line *l)
         text_add(&f->caption, "Mean %s between networks that differ only in their seed.",
                  l->spec->y);
     else
-        text_add(&f->caption, "Mean %s at the last record.", l->spec->y);
+        text_add(&f->caption, "Mean %s at the %s%s.", l->spec->y,
+                 *l->spec->at ? "first record with " : "last record", l->spec->at);
     say_seeds(l, &f->caption);
     say_missing(l, &f->caption);
     if (*l->spec->filter) text_add(&f->caption, " Only trials with %s.", l->spec->filter);
@@ -512,6 +513,7 @@ enum err_code figure_line_draw(const struct results *r, const struct figure_spec
                                  .x = spec->x,
                                  .hue = spec->hue,
                                  .filter = spec->filter,
+                                 .at = spec->at,
                                  .level = spec->ci};
     struct line l = {.spec = spec, .f = f};
     if (!*spec->x) return ERR(e, ERR_CONFIG, "a line figure needs x, a setting that varies");

@@ -2,13 +2,14 @@
  * in key_knows and key_value. */
 #include "coord/filter.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "coord/state.h"
 
 struct filtered {
     const struct results *r;
-    int64_t trial;
+    int64_t trial, record; /* -1: the trial has none */
 };
 
 static bool key_knows(void *self, const char *key)
@@ -55,12 +56,24 @@ static struct expr_value key_value(void *self, const char *key)
         return (struct expr_value){.is_text = axis->is_text,
                                    .number = axis->number[f->trial],
                                    .text = axis->text[f->trial]};
-    return (struct expr_value){.number =
-                                   results_last(f->r, results_metric(f->r, key), f->trial)};
+    const struct results_metric *m = results_metric(f->r, key);
+    return (struct expr_value){.number = results_at(f->r, m, f->trial, f->record)};
 }
 
 bool filter_match(const struct results *r, const struct expr *filter, int64_t trial)
 {
-    struct filtered f = {r, trial};
+    struct filtered f = {r, trial, results_last_record(r, trial)};
     return !filter || expr_true(filter, key_value, &f);
+}
+
+int64_t filter_record(const struct results *r, const struct expr *when, int64_t trial)
+{
+    int64_t last = results_last_record(r, trial);
+    if (!when) return last;
+    for (int64_t record = 0; record <= last; record++) {
+        struct filtered f = {r, trial, record};
+        if (isnan(results_at(r, &r->metric[0], trial, record))) continue;
+        if (expr_true(when, key_value, &f)) return record;
+    }
+    return -1;
 }

@@ -15,4 +15,9 @@ enum err_code filter_parse(const struct results *r, const char *text, struct are
 /* Does the trial pass the filter? A NULL filter lets all pass. Local. */
 bool filter_match(const struct results *r, const struct expr *filter, int64_t trial);
 
+/* A stopping criterion judged after the fact: the trial's first record at which the condition
+ * holds, its metrics being those of that record; -1 if it never does. The last record for a
+ * NULL condition. Local. */
+int64_t filter_record(const struct results *r, const struct expr *when, int64_t trial);
+
 #endif

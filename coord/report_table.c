@@ -213,6 +213,7 @@ static void write_words(const struct grid *g)
                  " Bold: best of its column, its 95 %% interval apart from all others.");
     if (g->s.n_diverged)
         text_add(&t->caption, " Dagger: number of diverged trials, not in the mean.");
+    if (*g->spec->at) text_add(&t->caption, " At the first record with %s.", g->spec->at);
     if (*g->spec->filter) text_add(&t->caption, " Only trials with %s.", g->spec->filter);
 }
 
@@ -227,6 +228,7 @@ enum err_code report_table_make(const struct results *r, const struct table_spec
                                  .x = spec->cols,
                                  .hue = spec->rows,
                                  .filter = spec->filter,
+                                 .at = spec->at,
                                  .level = 95};
     struct err cause = {0};
     enum err_code rc = series_collect(r, &query, &g.s, &cause);

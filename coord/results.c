@@ -539,10 +539,15 @@ int64_t results_last_record(const struct results *r, int64_t trial)
     return last;
 }
 
+double results_at(const struct results *r, const struct results_metric *m, int64_t trial,
+                  int64_t record)
+{
+    return record < 0 ? NAN : m->value[trial * r->n_records + record];
+}
+
 double results_last(const struct results *r, const struct results_metric *m, int64_t trial)
 {
-    int64_t last = results_last_record(r, trial);
-    return last < 0 ? NAN : m->value[trial * r->n_records + last];
+    return results_at(r, m, trial, results_last_record(r, trial));
 }
 
 const char *results_number(double value, char buffer[32])

@@ -65,6 +65,10 @@ const struct results_alignment *results_alignment(const struct results *r, const
 /* The trial's last record that has a step, or -1. */
 int64_t results_last_record(const struct results *r, int64_t trial);
 
+/* Value of a metric at a trial's record, NaN for record -1. */
+double results_at(const struct results *r, const struct results_metric *m, int64_t trial,
+                  int64_t record);
+
 /* Value of a metric at the trial's last record, NaN if the trial has none. */
 double results_last(const struct results *r, const struct results_metric *m, int64_t trial);
 

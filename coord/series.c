@@ -204,12 +204,14 @@ static enum err_code collect_metric(struct collector *c, const struct results_me
                                     struct err *e)
 {
     int64_t cells = c->hue.n * c->x.n;
+    struct expr *at_record = NULL;
+    if (c->query->at) TRY(filter_parse(c->r, c->query->at, &c->scratch, &at_record, e));
     double *sum = arena_array(&c->scratch, (size_t)(cells * c->n_seeds), sizeof *sum);
     int64_t *count = arena_array(&c->scratch, (size_t)(cells * c->n_seeds), sizeof *count);
     if (!sum || !count) return nomem(e);
     for (int64_t i = 0; i < c->n; i++) {
         int64_t t = c->trial[i];
-        double value = results_last(c->r, m, t);
+        double value = results_at(c->r, m, t, filter_record(c->r, at_record, t));
         if (c->r->state[t] != TRIAL_DONE || isnan(value)) continue;
         int64_t cell = level_of(&c->hue, t) * c->x.n + level_of(&c->x, t);
         int64_t at = cell * c->n_seeds + place((double)c->r->seed[t], c->seed, c->n_seeds);

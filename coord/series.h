@@ -47,6 +47,7 @@ struct series_query {
     const char *y;       /* a metric (its value at the last record), or an alignment measure */
     const char *x, *hue; /* settings that vary; "": none */
     const char *filter;  /* "": all trials */
+    const char *at;      /* the first record where this holds; "" or NULL: the last */
     double level;        /* of the intervals, percent */
 };
 

@@ -42,6 +42,7 @@ struct figure_spec {
     int n_order;
     char order[SWEEP_MAX_ORDER][TASK_NAME];
     char filter[TASK_PATH];
+    char at[TASK_PATH]; /* condition on metrics; "": the last record */
 };
 
 struct table_spec {
@@ -49,6 +50,7 @@ struct table_spec {
     int show; /* mean, mean_ci, mean_sd */
     bool bold;
     char filter[TASK_PATH];
+    char at[TASK_PATH]; /* condition on metrics; "": the last record */
 };
 
 struct run_spec {

@@ -48,6 +48,12 @@ static const struct field figure_rows[] = {
      .offset = offsetof(struct figure_spec, filter),
      .size = TASK_PATH,
      .fallback = ""},
+    {{"figure.at",
+      "metrics at the first record where this holds: a stopping criterion, judged later", NULL},
+     FIELD_TEXT,
+     .offset = offsetof(struct figure_spec, at),
+     .size = TASK_PATH,
+     .fallback = ""},
 };
 const struct table sweep_figure_settings = TABLE("figure setting", figure_rows);
 #undef AT
@@ -71,6 +77,12 @@ static const struct field table_rows[] = {
     {{"table.filter", "only trials for which this condition holds", NULL},
      FIELD_TEXT,
      .offset = offsetof(struct table_spec, filter),
+     .size = TASK_PATH,
+     .fallback = ""},
+    {{"table.at",
+      "metrics at the first record where this holds: a stopping criterion, judged later", NULL},
+     FIELD_TEXT,
+     .offset = offsetof(struct table_spec, at),
      .size = TASK_PATH,
      .fallback = ""},
 };
@@ -192,9 +204,11 @@ static bool filter_knows(void *self, const char *key)
 
 static void check_filter(struct sweep_reader *r, const struct yaml_node *map)
 {
-    const struct yaml_node *filter = yaml_get(map, "filter");
-    if (filter && filter->kind == YAML_SCALAR)
-        sweep_condition(r, filter, filter_knows, r->sweep);
+    static const char *const keys[] = {"filter", "at"};
+    for (int i = 0; i < 2; i++) {
+        const struct yaml_node *node = yaml_get(map, keys[i]);
+        if (node && node->kind == YAML_SCALAR) sweep_condition(r, node, filter_knows, r->sweep);
+    }
 }
 
 static void need_keys(struct sweep_reader *r, const struct yaml_node *map, const char *where,

@@ -26,7 +26,7 @@ static char *exported(const struct results *r, bool json, bool records, struct e
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    ck_assert_int_eq(export_rows(r, out, json, records, filter, &e), ERR_OK);
+    ck_assert_int_eq(export_rows(r, out, json, records, filter, NULL, &e), ERR_OK);
     fclose(out);
     return text;
 }
@@ -46,7 +46,7 @@ START_TEST(test_full_disk_is_an_error)
     struct results *r = small();
     FILE *out = fopen("/dev/full", "w");
     ck_assert_ptr_nonnull(out);
-    ck_assert_int_eq(export_rows(r, out, false, false, NULL, &e), ERR_IO);
+    ck_assert_int_eq(export_rows(r, out, false, false, NULL, NULL, &e), ERR_IO);
     fclose(out);
     results_destroy(r);
 }
@@ -159,6 +159,27 @@ START_TEST(test_texts_are_quoted)
 }
 END_TEST
 
+/* A stopping criterion is looked for record by record; who never meets it has none. */
+START_TEST(test_a_record_is_found_by_a_condition)
+{
+    struct results *r = small();
+    struct arena a = {0};
+    struct expr *later = NULL, *never = NULL;
+    char text[64];
+    int64_t t = 0;
+    while (results_last_record(r, t) < 2) t++;
+    const double *step = r->metric[0].value + t * r->n_records;
+    snprintf(text, sizeof text, "step > %g", step[0]);
+    ck_assert_int_eq(filter_parse(r, text, &a, &later, &e), ERR_OK);
+    ck_assert_int_eq(filter_parse(r, "step < 0", &a, &never, &e), ERR_OK);
+    ck_assert_int_eq(filter_record(r, later, t), 1);
+    ck_assert_int_eq(filter_record(r, never, t), -1);
+    ck_assert_int_eq(filter_record(r, NULL, t), results_last_record(r, t));
+    arena_clear(&a);
+    results_destroy(r);
+}
+END_TEST
+
 START_TEST(test_filter_drops_rows)
 {
     struct results *r = small();
@@ -184,6 +205,7 @@ int main(void)
     tcase_add_test(t, test_records_are_rows);
     tcase_add_test(t, test_csv_has_a_header);
     tcase_add_test(t, test_texts_are_quoted);
+    tcase_add_test(t, test_a_record_is_found_by_a_condition);
     tcase_add_test(t, test_filter_drops_rows);
     return check_run(s);
 }
