@@ -13,7 +13,7 @@ cd "$(dirname "$0")"
 
 packages="
   gcc libc6-dev cmake ninja-build pkg-config git
-  openmpi-bin libopenmpi-dev libscalapack-openmpi-dev libopenblas-serial-dev
+  openmpi-bin libopenmpi-dev libscalapack-openmpi-dev libopenblas-serial-dev libdnnl-dev
   libhdf5-openmpi-dev hdf5-tools
   libyaml-dev libjansson-dev libxxhash-dev librandom123-dev zlib1g-dev
   gnuplot-nox fonts-liberation

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "build_info.h"
+#include "worker/dnn.h"
 
 char *openblas_get_config(void);
 char *openblas_get_corename(void);
@@ -36,6 +37,7 @@ static void add_libraries(struct provenance *p)
     snprintf(text, sizeof text, "%s, kernels for %s", openblas_get_config(),
              openblas_get_corename());
     add(p, "blas", text);
+    add(p, "convolutions", dnn_name());
 }
 
 /* "model name" of /proc/cpuinfo, where there is one. */

@@ -122,9 +122,20 @@ static bool shares_gradient(const struct graph *g, const struct node *n)
 static int64_t scratch_dim(const struct graph *g)
 {
     int64_t most = 0;
-    for (int i = 1; i < g->n_nodes; i++) {
+    for (int i = 0; i < g->n_nodes; i++) {
         const struct node *n = &g->node[i];
         if (n->needs_gradient && n->consumers > 1 && n->shape.dim > most) most = n->shape.dim;
+    }
+    return most;
+}
+
+static size_t workspace_bytes(const struct graph *g, int64_t capacity)
+{
+    size_t most = 0;
+    for (int i = 1; i < g->n_nodes; i++) {
+        const struct node *n = &g->node[i];
+        size_t bytes = n->op->workspace ? n->op->workspace(g, n, capacity) : 0;
+        if (bytes > most) most = bytes;
     }
     return most;
 }
@@ -132,7 +143,7 @@ static int64_t scratch_dim(const struct graph *g)
 double graph_bytes(const struct graph *g, int64_t capacity)
 {
     double numbers = 2 * (double)g->size + 2 * (double)capacity * (double)scratch_dim(g);
-    double others = 0;
+    double others = (double)workspace_bytes(g, capacity);
     for (int i = 1; i < g->n_nodes; i++) {
         const struct node *n = &g->node[i];
         int buffers = 1 + n->needs_gradient - shares_gradient(g, n);
@@ -162,7 +173,9 @@ enum err_code graph_allocate(struct graph *g, int64_t capacity, struct err *e)
     g->w = arena_array(g->arena, (size_t)g->size, sizeof(real));
     g->dw = arena_array(g->arena, (size_t)g->size, sizeof(real));
     for (int k = 0; k < 2; k++) g->scratch[k] = arena_array(g->arena, scratch, sizeof(real));
-    if (!g->w || !g->dw || !g->scratch[0] || !g->scratch[1])
+    g->workspace_bytes = workspace_bytes(g, capacity);
+    g->workspace = arena_alloc(g->arena, g->workspace_bytes);
+    if (!g->w || !g->dw || !g->scratch[0] || !g->scratch[1] || !g->workspace)
         return ERR(e, ERR_NOMEM, "no memory for %lld parameters", (long long)g->parameters);
     for (int i = g->n_nodes - 1; i > 0; i--) TRY(allocate_node(g, i, e));
     return ERR_OK;

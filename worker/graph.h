@@ -84,6 +84,8 @@ struct graph {
     uint64_t noise, noise_step; /* dropout in training: seed, and number of the step */
     real *w, *dw;               /* [size] parameters and gradients */
     real *scratch[2];           /* [capacity, largest dim]: gradients before they are summed */
+    void *workspace;            /* for the operation that runs, see op.workspace */
+    size_t workspace_bytes;
     struct arena *arena;        /* borrowed; owns all of the above */
     int node_room, param_room;
 };

@@ -24,6 +24,10 @@ struct op {
     /* Optional: bytes that prepare takes. */
     double (*bytes)(const struct graph *g, const struct node *n, int64_t capacity);
 
+    /* Optional: bytes of g->workspace that a pass needs. It is one for all nodes: what lies in
+     * it is lost when the pass of the node is done. Aligned to 64. */
+    size_t (*workspace)(const struct graph *g, const struct node *n, int64_t capacity);
+
     /* n->y from in->y. NULL: the graph's input, which the caller sets. */
     void (*forward)(struct graph *g, const struct node *in, struct node *n, int64_t B);
 
@@ -95,7 +99,8 @@ void op_flatten_backward(struct graph *g, struct node *in, struct node *n, int64
 enum err_code op_convolution_shape(struct graph *g, const struct node *in, struct node *n,
                                    struct err *e);
 enum err_code op_convolution_prepare(struct graph *g, struct node *n, struct err *e);
-double op_convolution_bytes(const struct graph *g, const struct node *n, int64_t capacity);
+void op_convolution_release(struct node *n);
+size_t op_convolution_workspace(const struct graph *g, const struct node *n, int64_t capacity);
 void op_convolution_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
 void op_convolution_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
                              bool accumulate);

@@ -1,12 +1,13 @@
 /* op_convolution.c - the convolution of images [H, W, C] with kernels [out, C / groups, k, k], as
  * in PyTorch.
  *
- * The plain form, for checking and for machines without oneDNN: the pixels under each place of
+ * By oneDNN where it is; the plain form is for checking and for machines without. There the pixels under each place of
  * the window become a row of a matrix, tap by tap, and a matrix product does the rest. A sample
  * at a time, so that its result does not depend on the others. */
 #include <string.h>
 
 #include "worker/blas.h"
+#include "worker/dnn.h"
 #include "worker/op.h"
 #include "worker/window.h"
 
@@ -56,7 +57,14 @@ enum err_code op_convolution_shape(struct graph *g, const struct node *in, struc
     return set->no_bias ? ERR_OK : graph_param(g, n, "bias", op_bias_of(weight), e);
 }
 
-/* Room for one sample. */
+static struct dnn_shape dnn_shape(const struct sizes *s, const struct node *n)
+{
+    return (struct dnn_shape){s->w.H,     s->w.W,    s->w.C,         s->w.out_H,
+                              s->w.out_W, s->width,  n->set.kernel,  s->w.stride,
+                              s->w.pad,   s->groups, !n->set.no_bias};
+}
+
+/* Where the plain form puts one sample. */
 struct plain {
     real *rows;    /* [pixels, cols] of one group */
     real *part;    /* [pixels, out] of one group */
@@ -64,40 +72,43 @@ struct plain {
     real *dweight; /* its gradient */
 };
 
-/* Numbers of the four arrays. */
-static void plain_numbers(const struct sizes *s, int64_t numbers[4])
+static size_t plain_numbers(const struct sizes *s)
 {
-    numbers[0] = s->pixels * s->cols;
-    numbers[1] = s->pixels * s->out;
-    numbers[2] = numbers[3] = s->width * s->cols;
+    return (size_t)(s->pixels * (s->cols + s->out) + 2 * s->width * s->cols);
 }
 
-double op_convolution_bytes(const struct graph *g, const struct node *n, int64_t capacity)
+static struct plain plain_of(const struct sizes *s, void *workspace)
 {
-    (void)capacity;
+    struct plain p = {.rows = workspace};
+    p.part = p.rows + s->pixels * s->cols;
+    p.weight = p.part + s->pixels * s->out;
+    p.dweight = p.weight + s->width * s->cols;
+    return p;
+}
+
+size_t op_convolution_workspace(const struct graph *g, const struct node *n, int64_t capacity)
+{
     struct sizes s = sizes_of(&g->node[n->set.input], n);
-    int64_t numbers[4];
-    plain_numbers(&s, numbers);
-    double sum = 0;
-    for (int i = 0; i < 4; i++) sum += (double)numbers[i];
-    return sum * sizeof(real);
+    struct dnn_shape shape = dnn_shape(&s, n);
+    return dnn_available() ? dnn_convolution_workspace(&shape, capacity)
+                           : plain_numbers(&s) * sizeof(real);
 }
 
+/* n->state: oneDNN's convolution, or NULL for the plain form. */
 enum err_code op_convolution_prepare(struct graph *g, struct node *n, struct err *e)
 {
     struct sizes s = sizes_of(&g->node[n->set.input], n);
-    struct plain *p = n->state = arena_alloc(g->arena, sizeof *p);
-    if (!p) return ERR(e, ERR_NOMEM, "no memory for a convolution");
-    int64_t numbers[4];
-    plain_numbers(&s, numbers);
-    real **array[4] = {&p->rows, &p->part, &p->weight, &p->dweight};
-    for (int i = 0; i < 4; i++) {
-        *array[i] = arena_array(g->arena, (size_t)numbers[i], sizeof(real));
-        if (!*array[i])
-            return ERR(e, ERR_NOMEM, "no memory for %lld numbers of a convolution",
-                       (long long)numbers[i]);
-    }
+    struct dnn_shape shape = dnn_shape(&s, n);
+    if (!dnn_available()) return ERR_OK;
+    struct dnn_convolution *c;
+    TRY(dnn_convolution_create(&shape, g->capacity, g->workspace_bytes, &c, e));
+    n->state = c;
     return ERR_OK;
+}
+
+void op_convolution_release(struct node *n)
+{
+    dnn_convolution_destroy(n->state);
 }
 
 /* Visits the pixels under the windows of one sample and group, each with its place in a row:
@@ -147,14 +158,19 @@ static void copy_group(const struct sizes *s, const real *from, int64_t from_wid
         memcpy(to + i * to_width, from + i * from_width, (size_t)s->out * sizeof *to);
 }
 
-static void plain_forward(const struct sizes *s, const real *weight, const real *bias,
-                          const real *x, int64_t B, struct plain *p, real *y)
+static void order_weight(const struct sizes *s, const real *weight, const struct plain *p)
 {
     for (int64_t o = 0; o < s->width; o++)
         for (int64_t c = 0; c < s->in; c++)
             for (int64_t t = 0; t < s->taps; t++)
                 p->weight[(o * s->taps + t) * s->in + c] =
                     weight[(o * s->in + c) * s->taps + t];
+}
+
+static void plain_forward(const struct sizes *s, const real *weight, const real *bias,
+                          const real *x, int64_t B, const struct plain *p, real *y)
+{
+    order_weight(s, weight, p);
     for (int64_t b = 0; b < B; b++, x += s->w.H * s->w.W * s->w.C, y += s->pixels * s->width) {
         for (int64_t q = 0; q < s->groups; q++) {
             gather(s, q, x, p->rows);
@@ -172,14 +188,22 @@ void op_convolution_forward(struct graph *g, const struct node *in, struct node 
     const struct param *param = &g->param[n->first_param];
     struct sizes s = sizes_of(in, n);
     const real *bias = n->set.no_bias ? NULL : g->w + param[1].offset;
-    plain_forward(&s, g->w + param[0].offset, bias, in->y, B, n->state, n->y);
+    const real *weight = g->w + param[0].offset;
+    if (n->state) {
+        dnn_convolution_forward(n->state, B, in->y, weight, bias, g->workspace, n->y);
+    } else {
+        struct plain p = plain_of(&s, g->workspace);
+        plain_forward(&s, weight, bias, in->y, B, &p, n->y);
+    }
 }
 
 /* Gradients by weight and input; either may be NULL. */
-static void plain_backward(const struct sizes *s, const real *x, const real *dy, int64_t B,
-                           bool accumulate, struct plain *p, real *dweight, real *dx)
+static void plain_backward(const struct sizes *s, const real *x, const real *weight,
+                           const real *dy, int64_t B, bool accumulate, const struct plain *p,
+                           real *dweight, real *dx)
 {
     int64_t image = s->w.H * s->w.W * s->w.C;
+    order_weight(s, weight, p);
     if (dx) memset(dx, 0, (size_t)(B * image) * sizeof *dx);
     for (int64_t b = 0; b < B; b++, x += image, dy += s->pixels * s->width) {
         for (int64_t q = 0; q < s->groups; q++) {
@@ -210,9 +234,18 @@ void op_convolution_backward(struct graph *g, struct node *in, struct node *n, i
 {
     const struct param *param = &g->param[n->first_param];
     struct sizes s = sizes_of(in, n);
+    const real *weight = g->w + param[0].offset;
     real *dweight = param[0].trained ? g->dw + param[0].offset : NULL;
-    plain_backward(&s, in->y, n->dy, B, accumulate, n->state, dweight,
-                   in->needs_gradient ? in->dy : NULL);
+    real *dx = in->needs_gradient ? in->dy : NULL;
+    if (n->state) {
+        if (dweight)
+            dnn_convolution_backward_weight(n->state, B, in->y, n->dy, accumulate, g->workspace,
+                                            dweight);
+        if (dx) dnn_convolution_backward_data(n->state, B, n->dy, weight, g->workspace, dx);
+    } else {
+        struct plain p = plain_of(&s, g->workspace);
+        plain_backward(&s, in->y, weight, n->dy, B, accumulate, &p, dweight, dx);
+    }
     if (n->set.no_bias || !param[1].trained) return;
     real *dbias = g->dw + param[1].offset;
     if (!accumulate) memset(dbias, 0, (size_t)s.width * sizeof *dbias);
