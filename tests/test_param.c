@@ -71,7 +71,7 @@ static double logit_change(const struct config *c)
         real before[B * CLASSES];
         struct optim optim;
         memset(state, 0, (size_t)(2 * g->size) * sizeof *state);
-        optim_init(&optim, c, g->size, state);
+        optim_init(&optim, c, g->size, state, NULL);
         param_init(c, seed, g->n_params, g->param, g->w);
         core_loss(n, x, label, B, true);
         memcpy(before, graph_output(g)->y, sizeof before);

@@ -127,7 +127,7 @@ static struct plain plain_run(const struct config *c, uint64_t seed, int64_t B_,
     struct graph *g = &p.net->g;
     ck_assert_int_eq(data_open(c, ROOT, &p.data, &e), ERR_OK);
     p.state = calloc((size_t)(2 * g->size), sizeof *p.state);
-    optim_init(&p.optim, c, g->size, p.state);
+    optim_init(&p.optim, c, g->size, p.state, NULL);
     param_init(c, rng_seed(ROOT, seed), g->n_params, g->param, g->w);
     const struct schedule *schedule = (const void *)table_row(&schedules, c->optim.schedule);
     for (int64_t t = 0; t < STEPS; t++) {
@@ -137,7 +137,7 @@ static struct plain plain_run(const struct config *c, uint64_t seed, int64_t B_,
         pick(rng_seed(ROOT, seed), t, index);
         p.data.stream->fetch(&p.data, SPLIT_TRAIN, index, B_, x, label);
         core_loss(p.net, x, label, B_, true);
-        double lr = c->optim.lr * schedule_factor(schedule, t, STEPS, c->optim.warmup);
+        double lr = c->optim.lr * schedule_factor(schedule, c, t, STEPS);
         optim_step(&p.optim, lr, g->n_params, g->param, g->w, g->dw);
     }
     return p;

@@ -59,9 +59,8 @@ static enum err_code resolve_steps(struct setup *s, struct err *e)
     s->steps = c->optim.steps;
     if (!s->steps && __builtin_mul_overflow(c->optim.epochs, s->steps_per_epoch, &s->steps))
         return ERR(e, ERR_CONFIG, "optim.epochs: too many steps");
-    if (c->optim.warmup >= s->steps)
-        return ERR(e, ERR_CONFIG, "optim.warmup: %lld steps of warm-up leave none of %lld",
-                   (long long)c->optim.warmup, (long long)s->steps);
+    s->schedule = (const void *)table_row(&schedules, c->optim.schedule);
+    TRY(schedule_check(s->schedule, c, s->steps, e));
     if (c->data.world == WORLD_IDEAL) {
         int64_t pool = s->data.pool[SPLIT_TRAIN], used;
         if (__builtin_mul_overflow(s->steps, s->batch, &used) || used > pool)
@@ -151,7 +150,6 @@ static enum err_code resolve_network(struct setup *s, struct arena *arena, struc
     const struct config *c = s->config;
     s->loss = (const void *)table_row(&losses, c->optim.loss);
     s->optimizer = (const void *)table_row(&optimizers, c->optim.name);
-    s->schedule = (const void *)table_row(&schedules, c->optim.schedule);
     s->outputs = s->loss->outputs(s->data.classes);
     if (s->outputs == 0)
         return ERR(e, ERR_CONFIG, "optim.loss: %s is for two classes, the data have %lld",
@@ -205,7 +203,9 @@ static double eval_flops(const struct setup *s)
 static double memory_bytes(const struct setup *s)
 {
     double bytes = graph_bytes(&s->graph, s->capacity);
-    bytes += (double)optim_state_size(s->config, s->graph.size) * sizeof(real);
+    int64_t optim = optim_state_size(s->config, s->graph.size) +
+                    optim_scratch_size(s->config, s->graph.n_params, s->graph.param);
+    bytes += (double)optim * sizeof(real);
     bytes += samples_bytes(&s->data, s->capacity); /* the batch */
     int64_t pool = s->data.pool[SPLIT_TRAIN];
     if (s->config->data.world == WORLD_REAL) pool = s->n_train;

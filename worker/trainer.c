@@ -44,8 +44,7 @@ static double norm(const struct graph *g, const real *block)
 static double lr_at(const struct trainer *t, int64_t step)
 {
     const struct config *c = t->setup.config;
-    return c->optim.lr *
-           schedule_factor(t->setup.schedule, step, t->setup.steps, c->optim.warmup);
+    return c->optim.lr * schedule_factor(t->setup.schedule, c, step, t->setup.steps);
 }
 
 /* Whether a loss ends the run as diverged. */
@@ -188,9 +187,10 @@ static enum err_code start(struct trainer *t, struct arena *arena, struct err *e
     TRY(graph_allocate(&s->graph, s->capacity, e));
     TRY(batch_init(&t->batch, &s->data, s->capacity, arena, e));
     int64_t state = optim_state_size(s->config, s->graph.size);
-    real *memory = arena_array(arena, (size_t)state, sizeof *memory);
+    int64_t scratch = optim_scratch_size(s->config, s->graph.n_params, s->graph.param);
+    real *memory = arena_array(arena, (size_t)(state + scratch), sizeof *memory);
     if (!memory) return ERR(e, ERR_NOMEM, "no memory for the optimizer's state");
-    optim_init(&t->optim, s->config, s->graph.size, memory);
+    optim_init(&t->optim, s->config, s->graph.size, memory, memory + state);
 
     bool ideal = s->config->data.world == WORLD_IDEAL;
     int64_t shuffled = ideal ? s->data.pool[SPLIT_TRAIN] : s->n_train;
