@@ -143,6 +143,52 @@ START_TEST(test_schedules_equal_those_of_deep_bootstrap)
 }
 END_TEST
 
+/* --- losses ---------------------------------------------------------------------------------
+ */
+
+enum { SAMPLES = 6, MOST = 6 * 5 };
+
+/* Sums of a few dozen numbers of size 10, each a few roundings off. */
+static const double loss_tolerance = 1e-13;
+
+START_TEST(test_losses_equal_pytorch)
+{
+    json_t *file = golden_open("optim/losses.json"), *run;
+    real f[MOST], teacher[MOST], embedding[MOST], wanted[MOST], d[MOST], label_[SAMPLES];
+    real log_prior[4];
+    int32_t label[SAMPLES];
+    golden_numbers(file, "f", SAMPLES * 4, f);
+    golden_numbers(file, "teacher", SAMPLES * 4, teacher);
+    golden_numbers(file, "embedding", SAMPLES * 5, embedding);
+    golden_numbers(file, "log_prior", 4, log_prior);
+    golden_numbers(file, "label", SAMPLES, label_);
+    for (int i = 0; i < SAMPLES; i++) label[i] = (int32_t)label_[i];
+    size_t i;
+    json_array_foreach(json_object_get(file, "runs"), i, run)
+    {
+        const char *name = json_string_value(json_object_get(run, "loss"));
+        const struct loss *loss = (const void *)table_row(&losses, core_row(&losses, name));
+        struct config c = core_config();
+        golden_settings(json_object_get(run, "settings"), &c);
+        int64_t k = (int64_t)golden_number(json_object_get(run, "k"));
+        bool pairs = loss->needs & LOSS_PAIRS;
+        struct loss_input in = {SAMPLES,   k, pairs ? embedding : f, label, teacher, 4,
+                                log_prior, &c};
+        double value = loss->value(&in, 0.5, d);
+        double right = golden_number(json_object_get(run, "value"));
+        ck_assert_msg(fabs(value - right) < loss_tolerance * (1 + right),
+                      "%s, run %zu: %.17g, should be %.17g", name, i, value, right);
+        golden_numbers(run, "gradient", (size_t)(SAMPLES * k), wanted);
+        for (int64_t j = 0; j < SAMPLES * k; j++)
+            ck_assert_msg(fabs(2 * d[j] - wanted[j]) < loss_tolerance * (1 + fabs(wanted[j])),
+                          "%s, run %zu, gradient %lld: %.17g, should be %.17g", name, i,
+                          (long long)j, 2 * d[j], wanted[j]);
+    }
+    ck_assert_int_eq(i, 14);
+    json_decref(file);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("golden optim");
@@ -150,5 +196,6 @@ int main(void)
     tcase_add_test(t, test_steps_equal_pytorch);
     tcase_add_test(t, test_schedules_equal_pytorch);
     tcase_add_test(t, test_schedules_equal_those_of_deep_bootstrap);
+    tcase_add_test(t, test_losses_equal_pytorch);
     return check_run(s);
 }

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "worker/model.h"
+#include "worker/projection.h"
 #include "worker/record.h"
 #include "worker/samples.h"
 
@@ -145,15 +146,34 @@ static enum err_code resolve_layers(struct setup *s, struct err *e)
     return ERR_OK;
 }
 
-static enum err_code resolve_network(struct setup *s, struct arena *arena, struct err *e)
+static enum err_code resolve_loss(struct setup *s, struct err *e)
 {
     const struct config *c = s->config;
     s->loss = (const void *)table_row(&losses, c->optim.loss);
-    s->optimizer = (const void *)table_row(&optimizers, c->optim.name);
-    s->outputs = s->loss->outputs(s->data.classes);
+    const char *name = s->loss->row.name;
+    if (s->loss->needs & LOSS_TEACHER)
+        return ERR(e, ERR_CONFIG,
+                   "optim.loss: %s needs a teacher: name a stage whose network teaches", name);
+    if (s->loss->needs & LOSS_PAIRS)
+        return ERR(e, ERR_CONFIG, "optim.loss: %s needs pairs: choose a stream that has them",
+                   name);
+    const struct projection *p = (const void *)table_row(&projections, c->optim.projection);
+    if (p->apply)
+        return ERR(e, ERR_CONFIG,
+                   "optim.projection: %s needs a teacher: name a stage whose network teaches",
+                   p->row.name);
+    s->outputs = s->loss->outputs(c, s->data.classes);
     if (s->outputs == 0)
-        return ERR(e, ERR_CONFIG, "optim.loss: %s is for two classes, the data have %lld",
-                   s->loss->row.name, (long long)s->data.classes);
+        return ERR(e, ERR_CONFIG, "optim.loss: %s is for two classes, the data have %lld", name,
+                   (long long)s->data.classes);
+    return ERR_OK;
+}
+
+static enum err_code resolve_network(struct setup *s, struct arena *arena, struct err *e)
+{
+    const struct config *c = s->config;
+    s->optimizer = (const void *)table_row(&optimizers, c->optim.name);
+    TRY(resolve_loss(s, e));
     if (c->optim.nesterov && s->optimizer->slots(c) == 0)
         return ERR(e, ERR_CONFIG, "optim.nesterov: needs optim.momentum above 0");
     struct graph_shape input = {.n_dims = s->data.n_dims, .dim = s->data.dim};
