@@ -89,6 +89,16 @@ START_TEST(test_peak_at_the_first_step_of_one_cycle)
 }
 END_TEST
 
+START_TEST(test_one_cycle_stays_at_its_end_in_what_is_left)
+{
+    struct config c = core_config();
+    c.optim.schedule_block = 10;
+    double end = 1 / c.optim.div_factor / c.optim.final_div_factor;
+    for (c.optim.pct_start = 0.3; c.optim.pct_start < 1.5; c.optim.pct_start += 0.7)
+        ck_assert_double_eq(schedule_factor(schedule("one_cycle"), &c, 54, 55), end);
+}
+END_TEST
+
 static void refused(const char *milestones, const char *part)
 {
     struct config c = core_config();
@@ -134,6 +144,7 @@ int main(void)
     tcase_add_test(t, test_factors_stay_between_zero_and_one);
     tcase_add_test(t, test_a_block_of_steps_shares_a_factor);
     tcase_add_test(t, test_peak_at_the_first_step_of_one_cycle);
+    tcase_add_test(t, test_one_cycle_stays_at_its_end_in_what_is_left);
     tcase_add_test(t, test_milestones_are_checked);
     return check_run(s);
 }

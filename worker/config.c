@@ -455,7 +455,7 @@ static const struct field rows[] = {
      .fallback = "constant",
      .names = &schedules,
      ID},
-    {{"optim.warmup", "steps of linear warm-up in front of the schedule", NULL},
+    {{"optim.warmup", "steps of warm-up in front of the schedule", NULL},
      FIELD_INT,
      AT(optim.warmup),
      .fallback = "0",
