@@ -19,6 +19,7 @@
 #include "worker/op.h"
 #include "worker/optim.h"
 #include "worker/param.h"
+#include "worker/projection.h"
 #include "worker/schedule.h"
 
 struct kind {
@@ -41,6 +42,8 @@ static const struct kind kinds[] = {
     {{"losses", "training losses", NULL}, &losses, false},
     {{"optimizers", "update rules", NULL}, &optimizers, false},
     {{"schedules", "learning rates over time", NULL}, &schedules, false},
+    {{"warmups", "learning rates in front of a schedule", NULL}, &warmups, false},
+    {{"projections", "changes to a gradient against a teacher", NULL}, &projections, false},
     {{"metrics", "what a trial can record", NULL}, &metrics, false},
     {{"measures", "measures of alignment", NULL}, &alignment_measures, false},
     {{"normalizations", "what is done to representations first", NULL},

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rng.h"
 #include "tests/check_main.h"
 #include "worker/config.h"
 #include "worker/loss.h"
@@ -46,13 +47,30 @@ static inline void core_set(struct config *c, const char *settings)
     }
 }
 
+enum { CORE_TEACHER = 3 }; /* outputs of a teacher */
+
 /* A network outside any trainer. */
 struct core_net {
     struct arena arena;
     struct graph g;
     const struct loss *loss;
+    struct config config;
     int64_t outputs;
+    real *teacher; /* [capacity, outputs] whatever a teacher might say */
+    real *log_prior;
 };
+
+/* What a loss may need beside labels. */
+static inline void core_teach(struct core_net *n, int64_t capacity)
+{
+    struct rng r = rng_stream(1, RNG_TESTING, 1);
+    int64_t k = n->outputs;
+    n->teacher = arena_array(&n->arena, (size_t)(capacity * k), sizeof(real));
+    n->log_prior = arena_array(&n->arena, (size_t)k, sizeof(real));
+    for (int64_t i = 0; i < capacity * k; i++) n->teacher[i] = (real)rng_normal(&r);
+    for (int64_t i = 0; i < k; i++)
+        n->log_prior[i] = (real)log((double)(i + 1) / (double)(k * (k + 1) / 2));
+}
 
 /* NULL if the architecture does not take such samples. */
 static inline struct core_net *core_net_try(const struct config *c,
@@ -61,10 +79,14 @@ static inline struct core_net *core_net_try(const struct config *c,
 {
     struct core_net *n = calloc(1, sizeof *n);
     n->loss = (const void *)table_row(&losses, c->optim.loss);
-    n->outputs = n->loss->outputs(classes);
+    n->config = *c;
+    n->outputs = n->loss->outputs(c, classes);
+    if (n->outputs < 0) n->outputs = CORE_TEACHER;
     if (model_build(c, input, n->outputs, &n->arena, &n->g, e) == ERR_OK &&
-        graph_allocate(&n->g, capacity, e) == ERR_OK)
+        graph_allocate(&n->g, capacity, e) == ERR_OK) {
+        core_teach(n, capacity);
         return n;
+    }
     arena_clear(&n->arena);
     free(n);
     return NULL;
@@ -87,15 +109,28 @@ static inline void core_net_destroy(struct core_net *n)
     free(n);
 }
 
+/* What the network's loss takes after a pass over B samples, the batch's first one first. */
+static inline struct loss_input core_input(const struct core_net *n, const int32_t *label,
+                                           int64_t first, int64_t B)
+{
+    return (struct loss_input){.n = B,
+                               .k = n->outputs,
+                               .f = graph_output(&n->g)->y,
+                               .label = label + first,
+                               .teacher = n->teacher + first * n->outputs,
+                               .teacher_k = n->outputs,
+                               .log_prior = n->log_prior,
+                               .config = &n->config};
+}
+
 /* Mean loss over B samples; the gradient goes to n->g.dw if wanted. */
 static inline double core_loss(struct core_net *n, const real *x, const int32_t *label,
                                int64_t B, bool gradient)
 {
     graph_forward(&n->g, x, B, GRAPH_TRAIN);
     struct node *out = graph_output(&n->g);
-    double loss =
-        n->loss->value(B, n->outputs, out->y, label, 1 / (real)B, gradient ? out->dy : NULL) /
-        (double)B;
+    struct loss_input in = core_input(n, label, 0, B);
+    double loss = n->loss->value(&in, 1 / (real)B, gradient ? out->dy : NULL) / (double)B;
     if (gradient) graph_backward(&n->g, B, false);
     return loss;
 }

@@ -141,11 +141,11 @@ static void check_steps(const struct run *r)
     npy_read(r, "init.npy", values, g.parameters);
     flat(r, "params.txt", &g, g.w, values, true);
 
-    struct core_net n = {.arena = arena, .g = g, .outputs = r->classes};
+    struct core_net n = {.arena = arena, .g = g, .config = c, .outputs = r->classes};
     n.loss = (const void *)table_row(&losses, c.optim.loss);
     real *state = calloc((size_t)optim_state_size(&c, g.size) + 1, sizeof *state);
     struct optim optim;
-    optim_init(&optim, &c, g.size, state);
+    optim_init(&optim, &c, g.size, state, NULL);
     json_t *losses_wanted = json_object_get(meta, "losses");
     ck_assert_int_eq((int64_t)json_array_size(losses_wanted), r->steps);
     for (int s = 0; s < r->steps; s++) {

@@ -18,7 +18,7 @@ START_TEST(test_first_step_of_adam_is_lr_for_any_decay)
         struct param p = {.rows = 1, .cols = 2, .trained = true, .lr_scale = 1};
         real w[2] = {0, 0}, g[2] = {0.3F, -2}, state[4] = {0};
         struct optim o;
-        optim_init(&o, &c, 2, state);
+        optim_init(&o, &c, 2, state, NULL);
         optim_step(&o, 0.01, 1, &p, w, g);
         ck_assert_double_eq_tol((double)w[0], -0.01, 1e-8); /* ten roundings of a float */
         ck_assert_double_eq_tol((double)w[1], 0.01, 1e-8);

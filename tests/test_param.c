@@ -65,13 +65,15 @@ static double logit_change(const struct config *c)
     for (int i = 0; i < B; i++) label[i] = (int32_t)rng_below(&r, CLASSES);
     struct core_net *n = core_net(c, DIM, CLASSES, B);
     struct graph *g = &n->g;
-    real *state = calloc((size_t)(2 * g->size), sizeof *state);
+    size_t slots = (size_t)optim_state_size(c, g->size);
+    size_t scratch = (size_t)optim_scratch_size(c, g->n_params, g->param);
+    real *state = calloc(slots + scratch + 1, sizeof *state);
     double sum = 0;
     for (uint64_t seed = 0; seed < 4; seed++) {
         real before[B * CLASSES];
         struct optim optim;
-        memset(state, 0, (size_t)(2 * g->size) * sizeof *state);
-        optim_init(&optim, c, g->size, state);
+        memset(state, 0, slots * sizeof *state);
+        optim_init(&optim, c, g->size, state, state + slots);
         param_init(c, seed, g->n_params, g->param, g->w);
         core_loss(n, x, label, B, true);
         memcpy(before, graph_output(g)->y, sizeof before);
@@ -94,16 +96,33 @@ static double logit_change(const struct config *c)
  * a factor 16 the limits tell 16^0 from 16^(1/2) with room for the finite width. */
 START_TEST(test_mup_moves_outputs_the_same_at_every_width)
 {
-    for (int adaptive = 0; adaptive < 2; adaptive++) {
-        const char *optimizer = adaptive ? "adam" : "sgd";
-        struct config narrow = mup(optimizer, 64, 64), wide = mup(optimizer, 1024, 64);
-        narrow.optim.lr = wide.optim.lr = adaptive ? 1e-3 : 0.05;
+    for (int o = 0; o < optimizers.count; o++) {
+        const struct optimizer *rule = (const void *)table_row(&optimizers, o);
+        const char *name = rule->row.name;
+        struct config narrow = mup(name, 64, 64), wide = mup(name, 1024, 64);
+        narrow.optim.lr = wide.optim.lr = rule->adaptive ? 1e-3 : 0.05;
         double ratio = logit_change(&wide) / logit_change(&narrow);
-        ck_assert_msg(ratio > 0.6 && ratio < 1.67, "%s: %g", optimizer, ratio);
+        ck_assert_msg(ratio > 0.6 && ratio < 1.67, "%s: %g", name, ratio);
         wide.model.parametrization = core_row(&parametrizations, "standard");
         double standard = logit_change(&wide) / logit_change(&narrow);
-        if (adaptive) ck_assert_msg(standard > 4, "standard %s: %g", optimizer, standard);
+        if (rule->adaptive) ck_assert_msg(standard > 4, "standard %s: %g", name, standard);
     }
+}
+END_TEST
+
+/* A step of Muon has a spectral norm that does not depend on width: its matrices need no factor,
+ * what AdamW updates has Adam's. */
+START_TEST(test_mup_leaves_the_matrices_of_muon)
+{
+    static const double wanted[] = {1, 1, 1, 1, 0.25, 1};
+    struct config c = mup("muon", 256, 64);
+    struct core_net *n = core_net(&c, DIM, CLASSES, 1);
+    for (int p = 0; p < 6; p++) ck_assert_double_eq(n->g.param[p].lr_scale, wanted[p]);
+    int64_t most = optim_scratch_size(&c, n->g.n_params, n->g.param);
+    ck_assert_int_eq(most, 4 * 256 * 256);
+    c.optim.name = core_row(&optimizers, "adamw");
+    ck_assert_int_eq(optim_scratch_size(&c, n->g.n_params, n->g.param), 0);
+    core_net_destroy(n);
 }
 END_TEST
 
@@ -158,6 +177,7 @@ int main(void)
     tcase_add_test(t, test_mup_at_base_width_is_standard_bit_for_bit);
     tcase_add_test(t, test_mup_factors_are_those_of_the_paper);
     tcase_add_test(t, test_mup_moves_outputs_the_same_at_every_width);
+    tcase_add_test(t, test_mup_leaves_the_matrices_of_muon);
     tcase_add_test(t, test_initializers_have_their_moments);
     tcase_add_test(t, test_frozen_output_is_half_plus_half_minus);
     return check_run(s);

@@ -1,6 +1,7 @@
 /* test_setup.c - what settings contradict each other, and what a trial costs. */
 #include "tests/core.h"
 
+#include "worker/projection.h"
 #include "worker/setup.h"
 
 static const struct data_shape images = {.n_dims = 3,
@@ -88,6 +89,16 @@ START_TEST(test_contradictions_name_the_key_to_blame)
     REFUSED(&endless, "data.train: ", "never ends", c.data.world = WORLD_IDEAL,
             c.data.train = 0, c.optim.batch = BATCH_FULL);
     REFUSED(&images, "optim.loss: ", "10", c.optim.loss = core_row(&losses, "hinge"));
+    REFUSED(&images, "optim.loss: ", "teacher", c.optim.loss = core_row(&losses, "distill"));
+    REFUSED(&images, "optim.loss: ", "teacher", c.optim.loss = core_row(&losses, "distill_kl"));
+    REFUSED(&images, "optim.loss: ", "pairs", c.optim.loss = core_row(&losses, "info_nce"));
+    REFUSED(&images, "optim.projection: ", "teacher",
+            c.optim.projection = core_row(&projections, "prograd"));
+    REFUSED(&images, "optim.schedule_block: ", "41", c.optim.schedule_block = 41);
+    REFUSED(&images, "optim.schedule_block: ", "30", c.optim.schedule_block = 31,
+            c.optim.warmup = 10);
+    REFUSED(&images, "optim.milestones: ", "say where",
+            c.optim.schedule = core_row(&schedules, "milestones"));
     REFUSED(&images, "optim.nesterov: ", "momentum", c.optim.nesterov = true);
     REFUSED(&images, "model.freeze_output: ", "one output", c.model.freeze_output = true);
     REFUSED(&images, "model.width: ", "too many", c.model.depth = 2, c.model.width = 1LL << 31);

@@ -121,6 +121,21 @@ struct plain {
     real *state;
 };
 
+/* The classes' shares of the real world's training set, samples 0..N_TRAIN-1. */
+static void plain_prior(struct plain *p)
+{
+    int64_t index[N_TRAIN];
+    real x[N_TRAIN * DIM];
+    int32_t label[N_TRAIN];
+    for (int i = 0; i < N_TRAIN; i++) index[i] = i;
+    p->data.stream->fetch(&p->data, SPLIT_TRAIN, index, N_TRAIN, x, label);
+    for (int j = 0; j < CLASSES; j++) {
+        double count = 0;
+        for (int i = 0; i < N_TRAIN; i++) count += label[i] == j;
+        p->net->log_prior[j] = (real)log((count > 0 ? count : 0.5) / N_TRAIN);
+    }
+}
+
 static struct plain plain_run(const struct config *c, uint64_t seed, int64_t B_,
                               void (*pick)(uint64_t seed, int64_t t, int64_t *index))
 {
@@ -128,8 +143,11 @@ static struct plain plain_run(const struct config *c, uint64_t seed, int64_t B_,
     struct plain p = {.net = core_net(c, DIM, CLASSES, 256)};
     struct graph *g = &p.net->g;
     ck_assert_int_eq(data_open(c, ROOT, &p.data, &e), ERR_OK);
-    p.state = calloc((size_t)(2 * g->size), sizeof *p.state);
-    optim_init(&p.optim, c, g->size, p.state);
+    int64_t slots = optim_state_size(c, g->size);
+    int64_t scratch = optim_scratch_size(c, g->n_params, g->param);
+    p.state = calloc((size_t)(slots + scratch + 1), sizeof *p.state);
+    optim_init(&p.optim, c, g->size, p.state, p.state + slots);
+    plain_prior(&p);
     param_init(c, rng_seed(ROOT, seed), g->n_params, g->param, g->w);
     const struct schedule *schedule = (const void *)table_row(&schedules, c->optim.schedule);
     for (int64_t t = 0; t < STEPS; t++) {
@@ -139,7 +157,7 @@ static struct plain plain_run(const struct config *c, uint64_t seed, int64_t B_,
         pick(rng_seed(ROOT, seed), t, index);
         p.data.stream->fetch(&p.data, SPLIT_TRAIN, index, B_, x, label);
         core_loss(p.net, x, label, B_, true);
-        double lr = c->optim.lr * schedule_factor(schedule, t, STEPS, c->optim.warmup);
+        double lr = c->optim.lr * schedule_factor(schedule, c, t, STEPS);
         optim_step(&p.optim, lr, g->n_params, g->param, g->w, g->dw);
     }
     return p;
@@ -220,6 +238,34 @@ START_TEST(test_real_world_is_the_plain_loop)
     c.optim.name = core_row(&optimizers, "adamw");
     c.optim.weight_decay = 0.1;
     check_against_plain(&c, B, N_TRAIN, pick_real);
+}
+END_TEST
+
+/* Every optimizer, schedule and loss that a trial can have by itself. */
+START_TEST(test_every_rule_is_the_plain_loop)
+{
+    for (int i = 0; i < optimizers.count; i++) {
+        struct config c = small();
+        c.optim.name = i;
+        c.optim.lr = 0.01;
+        c.optim.clip_norm = 1;
+        check_against_plain(&c, B, N_TRAIN, pick_real);
+    }
+    for (int i = 0; i < schedules.count; i++) {
+        struct config c = small();
+        c.optim.schedule = i;
+        c.optim.schedule_block = 2;
+        snprintf(c.optim.milestones, sizeof c.optim.milestones, "0.5");
+        check_against_plain(&c, B, N_TRAIN, pick_real);
+    }
+    for (int i = 0; i < losses.count; i++) {
+        struct config c = small();
+        c.optim.loss = i;
+        const struct loss *loss = (const void *)table_row(&losses, i);
+        if (loss->needs & (LOSS_TEACHER | LOSS_PAIRS) || loss->outputs(&c, CLASSES) == 0)
+            continue;
+        check_against_plain(&c, B, N_TRAIN, pick_real);
+    }
 }
 END_TEST
 
@@ -579,6 +625,7 @@ int main(void)
     Suite *s = suite_create("trainer");
     TCase *t = check_case(s, "trainer");
     tcase_add_test(t, test_real_world_is_the_plain_loop);
+    tcase_add_test(t, test_every_rule_is_the_plain_loop);
     tcase_add_test(t, test_full_batch_is_the_plain_loop);
     tcase_add_test(t, test_ideal_world_is_the_plain_loop_on_fresh_samples);
     tcase_add_test(t, test_ideal_world_of_a_finite_pool_uses_each_sample_once);

@@ -1,100 +1,23 @@
-/* optim.c - optimizers as rows, with PyTorch's semantics.
- *
- * To add one: slots, update (one loop over w, g and state) and a row. */
+/* optim.c - a step over all parameters: clipping, and the optimizer's rule group by group. The
+ * rules themselves are in optim_rules.c. */
 #include "worker/optim.h"
 
 #include <math.h>
 #include <stddef.h>
 
-#include "base/kernel.h"
-
-static int sgd_slots(const struct config *c)
-{
-    return c->optim.momentum > 0 ? 1 : 0;
-}
-
-static int adam_slots(const struct config *c)
-{
-    (void)c;
-    return 2;
-}
-
-/* v starts at 0, which makes its first value g as in PyTorch. */
-KERNEL static void sgd(const struct optim_rates *rates, int64_t n, real *restrict w,
-                       const real *restrict g, real *restrict v, real *restrict unused)
-{
-    (void)unused;
-    const real lr = rates->lr, decay = rates->weight_decay, mu = rates->momentum;
-    if (!v) {
-        for (int64_t i = 0; i < n; i++) w[i] -= lr * (g[i] + decay * w[i]);
-    } else if (rates->nesterov) {
-        for (int64_t i = 0; i < n; i++) {
-            real d = g[i] + decay * w[i];
-            v[i] = mu * v[i] + d;
-            w[i] -= lr * (d + mu * v[i]);
-        }
-    } else {
-        for (int64_t i = 0; i < n; i++) {
-            v[i] = mu * v[i] + (g[i] + decay * w[i]);
-            w[i] -= lr * v[i];
-        }
-    }
-}
-
-/* Adam's step for weights that were multiplied with keep before, given gradients to which
- * decay * w is added. */
-static inline void adam_update(const struct optim_rates *rates, real keep, real decay,
-                               int64_t n, real *restrict w, const real *restrict g,
-                               real *restrict m, real *restrict v)
-{
-    const real beta1 = rates->beta1, rest1 = rates->rest1, beta2 = rates->beta2;
-    const real rest2 = rates->rest2, step = rates->lr / rates->debias1;
-    const real debias2 = rates->debias2, epsilon = rates->epsilon;
-    for (int64_t i = 0; i < n; i++) {
-        real d = g[i] + decay * w[i];
-        m[i] = beta1 * m[i] + rest1 * d;
-        v[i] = beta2 * v[i] + rest2 * d * d;
-#ifdef SHOAL_REAL_DOUBLE
-        real root = sqrt(v[i]);
-#else
-        real root = sqrtf(v[i]);
-#endif
-        w[i] = keep * w[i] - step * m[i] / (root / debias2 + epsilon);
-    }
-}
-
-KERNEL static void adam(const struct optim_rates *rates, int64_t n, real *restrict w,
-                        const real *restrict g, real *restrict m, real *restrict v)
-{
-    adam_update(rates, 1, rates->weight_decay, n, w, g, m, v);
-}
-
-KERNEL static void adamw(const struct optim_rates *rates, int64_t n, real *restrict w,
-                         const real *restrict g, real *restrict m, real *restrict v)
-{
-    adam_update(rates, 1 - rates->lr * rates->weight_decay, 0, n, w, g, m, v);
-}
-
-static const struct optimizer rows[] = {
-    {{"sgd", "stochastic gradient descent, with momentum or Nesterov's", NULL},
-     false,
-     sgd_slots,
-     sgd},
-    {{"adam", "Adam; weight decay is added to the gradient", "arXiv 1412.6980"},
-     true,
-     adam_slots,
-     adam},
-    {{"adamw", "Adam; weight decay is decoupled from the gradient", "arXiv 1711.05101"},
-     true,
-     adam_slots,
-     adamw},
-};
-
-const struct table optimizers = TABLE("optimizer", rows);
-
 static const struct optimizer *rule_of(const struct config *c)
 {
     return (const void *)table_row(&optimizers, c->optim.name);
+}
+
+bool optim_is_matrix(const struct param *p)
+{
+    return !p->bias && p->rows > 1 && p->cols > 1 && p->wide_in && p->wide_out;
+}
+
+bool optim_by_matrix(const struct optimizer *rule, const struct param *p)
+{
+    return rule->update_matrix && optim_is_matrix(p);
 }
 
 int64_t optim_state_size(const struct config *c, int64_t n)
@@ -102,9 +25,49 @@ int64_t optim_state_size(const struct config *c, int64_t n)
     return n * rule_of(c)->slots(c);
 }
 
-void optim_init(struct optim *o, const struct config *c, int64_t n, real *state)
+/* Two matrices of the parameter's shape and two squares of its smaller side. */
+int64_t optim_scratch_size(const struct config *c, int n_params, const struct param *p)
 {
-    *o = (struct optim){.rule = rule_of(c), .config = c, .n = n, .state = state};
+    int64_t most = 0;
+    for (int i = 0; i < n_params; i++) {
+        if (!p[i].trained || !optim_by_matrix(rule_of(c), &p[i])) continue;
+        int64_t side = p[i].rows < p[i].cols ? p[i].rows : p[i].cols;
+        int64_t size = 2 * p[i].rows * p[i].cols + 2 * side * side;
+        if (size > most) most = size;
+    }
+    return most;
+}
+
+void optim_init(struct optim *o, const struct config *c, int64_t n, real *state, real *scratch)
+{
+    *o = (struct optim){
+        .rule = rule_of(c), .config = c, .n = n, .state = state, .scratch = scratch};
+}
+
+static void clip_value(double limit, int n_params, const struct param *p, real *g)
+{
+    const real most = (real)limit;
+    for (int i = 0; i < n_params; i++) {
+        real *x = g + p[i].offset;
+        for (int64_t j = 0; p[i].trained && j < p[i].rows * p[i].cols; j++)
+            x[j] = x[j] > most ? most : x[j] < -most ? -most : x[j]; /* NaN stays */
+    }
+}
+
+static void clip_norm(double limit, int n_params, const struct param *p, real *g)
+{
+    double sum = 0;
+    for (int i = 0; i < n_params; i++) {
+        const real *x = g + p[i].offset;
+        for (int64_t j = 0; p[i].trained && j < p[i].rows * p[i].cols; j++)
+            sum += (double)x[j] * (double)x[j];
+    }
+    double scale = limit / (sqrt(sum) + 1e-6);
+    if (scale >= 1) return; /* a NaN goes on into every gradient, as in PyTorch */
+    for (int i = 0; i < n_params; i++) {
+        real *x = g + p[i].offset;
+        for (int64_t j = 0; p[i].trained && j < p[i].rows * p[i].cols; j++) x[j] *= (real)scale;
+    }
 }
 
 static struct optim_rates rates_at(const struct optim *o, double lr, double lr_scale)
@@ -112,6 +75,7 @@ static struct optim_rates rates_at(const struct optim *o, double lr, double lr_s
     const struct config *c = o->config;
     double t = (double)o->t;
     return (struct optim_rates){
+        .config = c,
         .lr = (real)(lr * lr_scale),
         .weight_decay = (real)(c->optim.weight_decay / lr_scale),
         .momentum = (real)c->optim.momentum,
@@ -122,23 +86,47 @@ static struct optim_rates rates_at(const struct optim *o, double lr, double lr_s
         .rest2 = (real)(1 - c->optim.beta2),
         .debias1 = (real)(1 - pow(c->optim.beta1, t)),
         .debias2 = (real)sqrt(1 - pow(c->optim.beta2, t)),
-        .nesterov = c->optim.nesterov,
+        .decayed_lr = (real)(lr * lr_scale / (1 + (t - 1) * c->optim.lr_decay)),
     };
 }
 
-void optim_step(struct optim *o, double lr, int n_params, const struct param *p, real *w,
-                const real *g)
+/* Parameters first..end-1, which share their rates and lie in one stretch of the blocks. */
+static void update(struct optim *o, double lr, const struct param *p, int64_t end, real *w,
+                   const real *g)
 {
-    int slots = o->rule->slots(o->config);
+    const struct config *c = o->config;
+    real *slot[OPTIM_MAX_SLOTS] = {NULL};
+    for (int k = 0; k < o->rule->slots(c); k++) slot[k] = o->state + k * o->n + p->offset;
+    w += p->offset;
+    g += p->offset;
+    if (optim_by_matrix(o->rule, p)) {
+        struct optim_rates rates = rates_at(o, lr, p->lr_scale);
+        o->rule->update_matrix(&rates, p->rows, p->cols, w, g, slot, o->scratch);
+        return;
+    }
+    /* The schedule moves both learning rates of a rule of matrices. */
+    if (o->rule->update_matrix) lr = c->optim.lr > 0 ? lr / c->optim.lr * c->optim.adamw_lr : 0;
+    struct optim_rates rates = rates_at(o, lr, p->lr_scale);
+    o->rule->update(&rates, end - p->offset, w, g, slot);
+}
+
+static bool same_group(const struct optimizer *rule, const struct param *a,
+                       const struct param *b)
+{
+    return a->trained == b->trained && a->lr_scale == b->lr_scale &&
+           !optim_by_matrix(rule, a) && !optim_by_matrix(rule, b);
+}
+
+void optim_step(struct optim *o, double lr, int n_params, const struct param *p, real *w,
+                real *g)
+{
+    const struct config *c = o->config;
+    if (c->optim.clip_value > 0) clip_value(c->optim.clip_value, n_params, p, g);
+    if (c->optim.clip_norm > 0) clip_norm(c->optim.clip_norm, n_params, p, g);
     o->t++;
     for (int i = 0, next; i < n_params; i = next) {
-        for (next = i + 1; next < n_params; next++)
-            if (p[next].trained != p[i].trained || p[next].lr_scale != p[i].lr_scale) break;
-        if (!p[i].trained) continue;
-        int64_t from = p[i].offset, end = next < n_params ? p[next].offset : o->n;
-        struct optim_rates rates = rates_at(o, lr, p[i].lr_scale);
-        real *a = slots > 0 ? o->state + from : NULL;
-        real *b = slots > 1 ? o->state + o->n + from : NULL;
-        o->rule->update(&rates, end - from, w + from, g + from, a, b);
+        for (next = i + 1; next < n_params && same_group(o->rule, &p[i], &p[next]);) next++;
+        int64_t end = next < n_params ? p[next].offset : o->n;
+        if (p[i].trained) update(o, lr, &p[i], end, w, g);
     }
 }

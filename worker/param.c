@@ -109,7 +109,9 @@ void param_scale(const struct config *c, int n, struct param *p)
     double ratio = (double)c->model.width / (double)c->model.base_width;
     for (int i = 0; i < n; i++) {
         p[i].init_scale = rule->init_scale(&p[i], ratio);
-        p[i].lr_scale = rule->lr_scale(&p[i], ratio, optimizer->adaptive);
+        p[i].lr_scale = optim_by_matrix(optimizer, &p[i])
+                            ? 1
+                            : rule->lr_scale(&p[i], ratio, optimizer->adaptive);
     }
 }
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "worker/model.h"
 #include "worker/probe.h"
+#include "worker/projection.h"
 #include "worker/record.h"
 #include "worker/samples.h"
 
@@ -60,9 +61,8 @@ static enum err_code resolve_steps(struct setup *s, struct err *e)
     s->steps = c->optim.steps;
     if (!s->steps && __builtin_mul_overflow(c->optim.epochs, s->steps_per_epoch, &s->steps))
         return ERR(e, ERR_CONFIG, "optim.epochs: too many steps");
-    if (c->optim.warmup >= s->steps)
-        return ERR(e, ERR_CONFIG, "optim.warmup: %lld steps of warm-up leave none of %lld",
-                   (long long)c->optim.warmup, (long long)s->steps);
+    s->schedule = (const void *)table_row(&schedules, c->optim.schedule);
+    TRY(schedule_check(s->schedule, c, s->steps, e));
     if (c->data.world == WORLD_IDEAL) {
         int64_t pool = s->data.pool[SPLIT_TRAIN], used;
         if (__builtin_mul_overflow(s->steps, s->batch, &used) || used > pool)
@@ -167,16 +167,34 @@ static enum err_code resolve_layers(struct setup *s, struct err *e)
     return ERR_OK;
 }
 
-static enum err_code resolve_network(struct setup *s, struct arena *arena, struct err *e)
+static enum err_code resolve_loss(struct setup *s, struct err *e)
 {
     const struct config *c = s->config;
     s->loss = (const void *)table_row(&losses, c->optim.loss);
-    s->optimizer = (const void *)table_row(&optimizers, c->optim.name);
-    s->schedule = (const void *)table_row(&schedules, c->optim.schedule);
-    s->outputs = s->loss->outputs(s->data.classes);
+    const char *name = s->loss->row.name;
+    if (s->loss->needs & LOSS_TEACHER)
+        return ERR(e, ERR_CONFIG,
+                   "optim.loss: %s needs a teacher: name a stage whose network teaches", name);
+    if (s->loss->needs & LOSS_PAIRS)
+        return ERR(e, ERR_CONFIG, "optim.loss: %s needs pairs: choose a stream that has them",
+                   name);
+    const struct projection *p = (const void *)table_row(&projections, c->optim.projection);
+    if (p->apply)
+        return ERR(e, ERR_CONFIG,
+                   "optim.projection: %s needs a teacher: name a stage whose network teaches",
+                   p->row.name);
+    s->outputs = s->loss->outputs(c, s->data.classes);
     if (s->outputs == 0)
-        return ERR(e, ERR_CONFIG, "optim.loss: %s is for two classes, the data have %lld",
-                   s->loss->row.name, (long long)s->data.classes);
+        return ERR(e, ERR_CONFIG, "optim.loss: %s is for two classes, the data have %lld", name,
+                   (long long)s->data.classes);
+    return ERR_OK;
+}
+
+static enum err_code resolve_network(struct setup *s, struct arena *arena, struct err *e)
+{
+    const struct config *c = s->config;
+    s->optimizer = (const void *)table_row(&optimizers, c->optim.name);
+    TRY(resolve_loss(s, e));
     if (c->optim.nesterov && s->optimizer->slots(c) == 0)
         return ERR(e, ERR_CONFIG, "optim.nesterov: needs optim.momentum above 0");
     struct graph_shape input = {.n_dims = s->data.n_dims, .dim = s->data.dim};
@@ -230,7 +248,9 @@ static double eval_flops(const struct setup *s)
 static double memory_bytes(const struct setup *s)
 {
     double bytes = graph_bytes(&s->graph, s->capacity);
-    bytes += (double)optim_state_size(s->config, s->graph.size) * sizeof(real);
+    int64_t optim = optim_state_size(s->config, s->graph.size) +
+                    optim_scratch_size(s->config, s->graph.n_params, s->graph.param);
+    bytes += (double)optim * sizeof(real);
     bytes += samples_bytes(&s->data, s->capacity); /* the batch */
     int64_t pool = s->data.pool[SPLIT_TRAIN];
     if (s->config->data.world == WORLD_REAL) pool = s->n_train;

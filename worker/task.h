@@ -55,9 +55,23 @@ struct config {
         int name; /* optimizers */
         int loss; /* losses */
         int schedule;
+        int warmup_kind; /* warmups */
+        int projection;  /* projections */
         double lr, momentum, weight_decay, beta1, beta2, epsilon;
-        bool nesterov;
+        bool nesterov, centered;
+        double rho; /* of rmsprop: decay of the mean square */
+        double lr_decay, initial_accumulator, adagrad_epsilon;
+        double lion_beta2, muon_momentum, adamw_lr;
+        double clip_norm, clip_value; /* 0: none */
+        double projection_weight;
         int64_t batch, steps, epochs, warmup;
+        double warmup_factor;
+        int64_t schedule_block; /* steps that share a learning rate */
+        int64_t step_size, timescale;
+        double gamma, decay, pct_start, div_factor, final_div_factor;
+        char milestones[TASK_NAME];
+        double label_smoothing, tau, temperature, distill_weight, nce_bias, nce_prior;
+        int64_t embedding; /* outputs of a contrastive loss */
     } optim;
     _Alignas(16) unsigned char extra[512]; /* an experiment's own settings */
 };

@@ -11,21 +11,30 @@
 #include <time.h>
 
 #include "worker/represent.h"
+/* The outputs of a pass over the first n samples of the batch, as a loss takes them. */
+static struct loss_input outputs_of(const struct trainer *t, int64_t n)
+{
+    return (struct loss_input){.n = n,
+                               .k = t->setup.outputs,
+                               .f = graph_output(&t->setup.graph)->y,
+                               .label = t->batch.label,
+                               .log_prior = t->log_prior,
+                               .config = t->setup.config};
+}
 
 void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, bool gradient,
                       struct evaluation *out)
 {
     struct graph *g = &t->setup.graph;
     const struct loss *loss = t->setup.loss;
-    double total = 0, correct = 0, soft = 0;
+    double total = 0, correct = loss->no_logits ? (double)NAN : 0, soft = correct;
     for (int64_t i = 0; i < n; i += t->setup.capacity) {
         int64_t count = n - i < t->setup.capacity ? n - i : t->setup.capacity;
         samples_range(set, i, count, &t->batch);
         graph_forward(g, t->batch.x, count, GRAPH_EVAL);
-        const real *f = graph_output(g)->y;
-        real *df = gradient ? graph_output(g)->dy : NULL;
-        total += loss->value(count, t->setup.outputs, f, t->batch.label, 1 / (real)n, df);
-        loss_score(count, t->setup.outputs, f, t->batch.label, &correct, &soft);
+        struct loss_input in = outputs_of(t, count);
+        total += loss->value(&in, 1 / (real)n, gradient ? graph_output(g)->dy : NULL);
+        if (!loss->no_logits) loss_score(count, in.k, in.f, in.label, &correct, &soft);
         if (gradient) graph_backward(g, count, i > 0);
     }
     *out = (struct evaluation){total / (double)n, correct / (double)n, soft / (double)n};
@@ -46,8 +55,7 @@ static double norm(const struct graph *g, const real *block)
 static double lr_at(const struct trainer *t, int64_t step)
 {
     const struct config *c = t->setup.config;
-    return c->optim.lr *
-           schedule_factor(t->setup.schedule, step, t->setup.steps, c->optim.warmup);
+    return c->optim.lr * schedule_factor(t->setup.schedule, c, step, t->setup.steps);
 }
 
 /* Whether a loss ends the run as diverged. */
@@ -137,15 +145,34 @@ static bool step(struct trainer *t)
     take_batch(t);
     g->noise_step = (uint64_t)t->step;
     graph_forward(g, t->batch.x, s->batch, GRAPH_TRAIN);
-    struct node *out = graph_output(g);
-    double loss = s->loss->value(s->batch, s->outputs, out->y, t->batch.label,
-                                 1 / (real)s->batch, out->dy) /
-                  (double)s->batch;
+    struct loss_input in = outputs_of(t, s->batch);
+    double loss =
+        s->loss->value(&in, 1 / (real)s->batch, graph_output(g)->dy) / (double)s->batch;
     if (diverged(t, loss)) return false;
     graph_backward(g, s->batch, false);
     optim_step(&t->optim, lr_at(t, t->step), g->n_params, g->param, g->w, g->dw);
     t->step++;
     return true;
+}
+
+/* The logarithm of each class's share of the training set. A class that has no sample counts as
+ * half a one, so that the loss of a test sample stays finite. */
+static enum err_code start_prior(struct trainer *t, struct arena *arena, struct err *e)
+{
+    const struct samples *train = &t->sets->train;
+    int64_t k = t->setup.outputs, n = t->setup.n_train, capacity = t->setup.capacity;
+    int64_t *count = arena_array(arena, (size_t)k, sizeof *count);
+    t->log_prior = arena_array(arena, (size_t)k, sizeof *t->log_prior);
+    if (!count || !t->log_prior)
+        return ERR(e, ERR_NOMEM, "no memory for %lld classes", (long long)k);
+    for (int64_t i = 0; i < n; i += capacity) {
+        int64_t some = n - i < capacity ? n - i : capacity;
+        samples_range(train, i, some, &t->batch);
+        for (int64_t j = 0; j < some; j++) count[t->batch.label[j]]++;
+    }
+    for (int64_t j = 0; j < k; j++)
+        t->log_prior[j] = (real)log((count[j] ? (double)count[j] : 0.5) / (double)n);
+    return ERR_OK;
 }
 
 /* Memory for a run, and initial weights. */
@@ -154,10 +181,12 @@ static enum err_code start(struct trainer *t, struct arena *arena, struct err *e
     struct setup *s = &t->setup;
     TRY(graph_allocate(&s->graph, s->capacity, e));
     TRY(batch_init(&t->batch, &s->data, s->capacity, arena, e));
+    if (s->loss->needs & LOSS_PRIOR) TRY(start_prior(t, arena, e));
     int64_t state = optim_state_size(s->config, s->graph.size);
-    real *memory = arena_array(arena, (size_t)state, sizeof *memory);
+    int64_t scratch = optim_scratch_size(s->config, s->graph.n_params, s->graph.param);
+    real *memory = arena_array(arena, (size_t)(state + scratch), sizeof *memory);
     if (!memory) return ERR(e, ERR_NOMEM, "no memory for the optimizer's state");
-    optim_init(&t->optim, s->config, s->graph.size, memory);
+    optim_init(&t->optim, s->config, s->graph.size, memory, memory + state);
 
     bool ideal = s->config->data.world == WORLD_IDEAL;
     int64_t shuffled = ideal ? s->data.pool[SPLIT_TRAIN] : s->n_train;

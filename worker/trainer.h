@@ -31,6 +31,7 @@ struct trainer {
     const struct worker_sets *sets;
     struct batch batch;
     struct optim optim;
+    real *log_prior;          /* [outputs] for a loss that needs it, else NULL */
     struct measured measured; /* at the latest record */
     int64_t step;             /* updates done */
     int64_t *order;           /* permutation of the epoch or pool; NULL: samples in sequence */
