@@ -93,19 +93,19 @@ static double logit_change(const struct config *c)
 
 /* The coordinate check of the paper (its appendix D): under muP what a step does to the outputs
  * does not depend on width; under the standard parametrization Adam's step grows with it. Over
- * a factor 16 the limits tell 16^0 from 16^(1/2) with room for the finite width. */
+ * a factor 4 the limits tell 4^0 from 4^(1/2) with room for the finite width. */
 START_TEST(test_mup_moves_outputs_the_same_at_every_width)
 {
     for (int o = 0; o < optimizers.count; o++) {
         const struct optimizer *rule = (const void *)table_row(&optimizers, o);
         const char *name = rule->row.name;
-        struct config narrow = mup(name, 64, 64), wide = mup(name, 1024, 64);
+        struct config narrow = mup(name, 64, 64), wide = mup(name, 256, 64);
         narrow.optim.lr = wide.optim.lr = rule->adaptive ? 1e-3 : 0.05;
         double ratio = logit_change(&wide) / logit_change(&narrow);
         ck_assert_msg(ratio > 0.6 && ratio < 1.67, "%s: %g", name, ratio);
         wide.model.parametrization = core_row(&parametrizations, "standard");
         double standard = logit_change(&wide) / logit_change(&narrow);
-        if (rule->adaptive) ck_assert_msg(standard > 4, "standard %s: %g", name, standard);
+        if (rule->adaptive) ck_assert_msg(standard > 1.9, "standard %s: %g", name, standard);
     }
 }
 END_TEST
