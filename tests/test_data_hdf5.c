@@ -1,4 +1,4 @@
-/* test_data_hdf5.c - samples in HDF5 files, in whichever layout; wrong ones are refused, quietly.
+/* test_data_hdf5.c - samples in HDF5 files of any layout; wrong ones are refused, quietly.
  * Bytes are not mutated here: that would test the HDF5 library. */
 #include <fcntl.h>
 

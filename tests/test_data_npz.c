@@ -1,5 +1,5 @@
-/* test_data_npz.c - samples in .npy files and .npz archives: hostile files are refused, good ones
- * give their samples. */
+/* test_data_npz.c - samples in .npy files and .npz archives: hostile files are refused, good
+ * ones give their samples. */
 #include <pthread.h>
 
 #include "tests/data_archives.h"

@@ -69,8 +69,8 @@ enum err_code data_shape(const struct config *c, struct data_shape *out, struct 
 enum err_code data_open(const struct config *c, uint64_t root, struct data *out, struct err *e);
 void data_close(struct data *data); /* closing a zeroed one is fine */
 
-/* Why a fetch since opening gave zeros; ERR_OK if none did. To be asked before numbers made from
- * samples are kept. e may be NULL. Local; of any thread. */
+/* Why a fetch since opening gave zeros; ERR_OK if none did. To be asked before numbers made
+ * from samples are kept. e may be NULL. Local; of any thread. */
 enum err_code data_failed(const struct data *data, struct err *e);
 
 /* For fetch: keeps the first failure. Local; of any thread. */

@@ -1,5 +1,5 @@
-/* data_array.c - see data_array.h. What differs between the formats is how an array is opened: a
- * row of `sources`. */
+/* data_array.c - see data_array.h. What differs between the formats is how an array is opened:
+ * a row of `sources`. */
 #include "worker/data_array.h"
 
 #include <stdio.h>

@@ -62,7 +62,7 @@ static enum split split_of(const struct source *s, int file)
 
 /* ---- counting ---- */
 
-/* Records of an open file, of which the first byte was read: a packed one is read to its end. */
+/* Records of an open file whose first byte was read: a packed one is read to its end. */
 static enum err_code records_count(struct reader *r, uint64_t file_bytes, int64_t record,
                                    int64_t *out, struct err *e)
 {

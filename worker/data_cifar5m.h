@@ -6,8 +6,8 @@
 #include "worker/data.h"
 
 /* part0.npz to part5.npz in data.path, or $SHOAL_DATA_DIR/cifar5m, each with X.npy (|u1,
- * [n, 32, 32, 3]) and Y.npy (integers 0..9), stored or deflated. Training samples: parts 0 to 4.
- * Test samples: the first 10,000 of part 5, or all of it when data.test says how many. Samples
+ * [n, 32, 32, 3]) and Y.npy (integers 0..9), stored or deflated. Training samples: parts 0 to
+ * 4. Test samples: the first 10,000 of part 5, or all of it when data.test says how many. Samples
  * [3, 32, 32], pixels in [-1, 1].
  * cost     shape reads the headers of the parts, and nothing while they stay as they are; open
  *          keeps the labels in memory, and unpacks deflated images into temporary files

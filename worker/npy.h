@@ -47,8 +47,8 @@ enum err_code npy_begin(const char *name, const uint8_t first[NPY_FIRST], int64_
                         struct err *e);
 
 /* From the whole header, `bytes` as npy_begin said. Sizes are from 0 up, and count times the
- * bytes of an element does not overflow; whether the file is as long is for the caller to check.
- * Local.
+ * bytes of an element does not overflow; whether the file is as long is for the caller to
+ * check. Local.
  * errors   ERR_FORMAT names the byte: syntax, an element type that is not known (big-endian,
  *          structured, complex, ...), more than NPY_MAX_DIMS sizes */
 enum err_code npy_parse(const char *name, const uint8_t *head, int64_t bytes, struct npy *out,
