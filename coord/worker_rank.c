@@ -67,6 +67,7 @@ static enum err_code trial_run(struct worker_rank *w, const struct task *task,
     TRY(rows_create(&w->arena, record, &shape, &rows, e));
     double began = job_now();
     TRY(x->run(w->worker, task, record, &rows, result, e));
+    TRY(worker_data_failed(w->worker, e));
     result->seconds = job_now() - began;
     return store_write(w->store, task->trial, &shape, &rows, result, e);
 }

@@ -1,22 +1,53 @@
 /* test_data.c - every stream: bits that do not depend on the request. */
+#include "tests/data_files.h"
 #include "tests/data_small.h"
+
+static void files_setup(void)
+{
+    folder_setup();
+    scratch_setup();
+    cifar_put();
+    for (int part = 0; part < 6; part++) cifar5m_put(part, part % 2);
+    npy_put_all(small_arrays);
+    npz_put("a.npz", small_arrays, ARRAYS, true);
+    hdf5_put("a.h5", HDF5_CHUNKED, 0);
+}
+
+static void files_teardown(void)
+{
+    scratch_teardown();
+    folder_teardown();
+}
+
+/* A small data set of the stream: in files of its own, or those of IDX, or needing none. */
+static struct config config_small(int row)
+{
+    static const char *const files[][2] = {{"cifar10", ""}, {"cifar100", ""}, {"cifar5m", ""},
+                                           {"npy", ""},     {"npz", "a.npz"}, {"hdf5", "a.h5"}};
+    struct config c = config_folder("idx");
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (strcmp(table_row(&streams, row)->name, files[i][0]) == 0)
+            c = config_scratch(files[i][0], files[i][1]);
+    c.data.name = row;
+    c.data.dim = 37;
+    c.data.classes = 300; /* more than one block of classes */
+    c.data.teacher_width = 21;
+    return c;
+}
 
 /* Every stream: samples 0..n-1 one by one, all at once, and backwards are the same bits. */
 START_TEST(test_fetch_does_not_depend_on_the_request)
 {
     struct err e;
     for (int row = 0; row < streams.count; row++) {
-        struct config c = config_folder("idx");
-        c.data.name = row;
-        c.data.dim = 37;
-        c.data.classes = 300; /* more than one block of classes */
-        c.data.teacher_width = 21;
+        struct config c = config_small(row);
         struct data data;
         ck_assert_msg(data_open(&c, 1, &data, &e) == ERR_OK, "%s", e.text);
-        enum { MOST = 11 };
+        enum { MOST = 11, MOST_DIM = 3072 };
         int n = data.shape.pool[SPLIT_TRAIN] < MOST ? (int)data.shape.pool[SPLIT_TRAIN] : MOST;
         size_t dim = (size_t)data.shape.dim;
-        real all[MOST * 37], back[MOST * 37], one[37];
+        ck_assert_uint_le(dim, MOST_DIM);
+        static real all[MOST * MOST_DIM], back[MOST * MOST_DIM], one[MOST_DIM];
         int32_t label[MOST], label_back[MOST], label_one;
         int64_t index[MOST], reverse[MOST];
         for (int i = 0; i < n; i++) {
@@ -40,14 +71,15 @@ END_TEST
 
 START_TEST(test_tables_have_help)
 {
-    static const struct table *const tables[] = {&streams, &splits, &worlds};
-    for (int t = 0; t < 3; t++)
+    static const struct table *const tables[] = {&streams, &splits, &worlds, &label_sets};
+    for (int t = 0; t < 4; t++)
         for (int i = 0; i < tables[t]->count; i++) {
             ck_assert_ptr_nonnull(table_row(tables[t], i)->help);
             ck_assert_int_eq(table_find(tables[t], table_row(tables[t], i)->name), i);
         }
     ck_assert_int_eq(table_find(&splits, "test"), SPLIT_TEST);
     ck_assert_int_eq(table_find(&worlds, "ideal"), WORLD_IDEAL);
+    ck_assert_int_eq(table_find(&label_sets, "coarse"), LABELS_COARSE);
 }
 END_TEST
 
@@ -55,7 +87,7 @@ int main(void)
 {
     Suite *s = suite_create("data");
     TCase *t = check_case(s, "data");
-    tcase_add_checked_fixture(t, folder_setup, folder_teardown);
+    tcase_add_checked_fixture(t, files_setup, files_teardown);
     tcase_add_test(t, test_fetch_does_not_depend_on_the_request);
     tcase_add_test(t, test_tables_have_help);
     return check_run(s);

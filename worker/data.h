@@ -17,6 +17,9 @@ enum split { SPLIT_TRAIN, SPLIT_TEST };
 extern const struct table splits; /* train, test */
 extern const struct table worlds; /* real, ideal */
 
+enum label_set { LABELS_FINE, LABELS_COARSE };
+extern const struct table label_sets; /* fine, coarse */
+
 enum { DATA_MAX_DIMS = 3 };
 
 struct data_shape {
@@ -28,11 +31,13 @@ struct data_shape {
     double bytes;    /* memory that an open data set takes */
 };
 
-/* An open data set. Read-only after opening, shared by all trials of a worker. */
+/* An open data set. Read-only after opening but for its failure, shared by all trials of a
+ * worker. */
 struct data {
     const struct stream *stream;
     struct data_shape shape;
     void *inner;
+    struct data_failure *failure;
 };
 
 struct stream {
@@ -50,7 +55,9 @@ struct stream {
     void (*close)(struct data *data);
 
     /* x[n, dim] row-major, label[n] in 0..classes-1 (NULL: not wanted): the samples index[n] of
-     * a split. The same bits for an index whatever n and the order. */
+     * a split. The same bits for an index whatever n and the order. Two threads may fetch from
+     * the same data set at the same time: samples come from memory, by pread, or under a lock.
+     * A file that cannot be read any more gives samples of zeros, and data_failed tells. */
     void (*fetch)(const struct data *data, enum split split, const int64_t *index, int64_t n,
                   real *x, int32_t *label);
 };
@@ -61,5 +68,18 @@ extern const struct table streams;
 enum err_code data_shape(const struct config *c, struct data_shape *out, struct err *e);
 enum err_code data_open(const struct config *c, uint64_t root, struct data *out, struct err *e);
 void data_close(struct data *data); /* closing a zeroed one is fine */
+
+/* Why a fetch since opening gave zeros; ERR_OK if none did. To be asked before numbers made
+ * from samples are kept. e may be NULL. Local; of any thread. */
+enum err_code data_failed(const struct data *data, struct err *e);
+
+/* For fetch: keeps the first failure. Local; of any thread. */
+void data_fail(const struct data *data, const struct err *why);
+
+enum { DATA_LEVELS = 256 };
+
+/* The value of each of the levels of a pixel, in [-1, 1]: those of torchvision's ToTensor and
+ * Normalize(0.5, 0.5). */
+void data_levels(real level[DATA_LEVELS]);
 
 #endif

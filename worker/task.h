@@ -30,6 +30,7 @@ struct config {
     struct {
         int name; /* streams */
         int world;
+        int labels;          /* label_sets */
         int64_t train, test; /* samples; 0: all there are */
         int64_t dim, classes;
         int64_t teacher_width;

@@ -74,13 +74,20 @@ enum err_code worker_data(struct worker *w, const struct config *c, uint64_t roo
     memcpy(key.config.extra, c->extra, sizeof c->extra);
     key.root = root;
     *out = &w->data;
-    if (w->has_data && memcmp(&key, &w->data_key, sizeof key) == 0) return ERR_OK;
+    if (w->has_data && memcmp(&key, &w->data_key, sizeof key) == 0 &&
+        data_failed(&w->data, NULL) == ERR_OK)
+        return ERR_OK;
     forget_data(w);
     memset(&w->data, 0, sizeof w->data);
     TRY(data_open(c, root, &w->data, e));
     w->data_key = key;
     w->has_data = true;
     return ERR_OK;
+}
+
+enum err_code worker_data_failed(const struct worker *w, struct err *e)
+{
+    return w->has_data ? data_failed(&w->data, e) : ERR_OK;
 }
 
 /* The training set of a finite pool: the first n of a permutation, so that a larger set

@@ -30,6 +30,10 @@ const struct weights_source *worker_source(const struct worker *w);
 enum err_code worker_data(struct worker *w, const struct config *c, uint64_t root,
                           const struct data **out, struct err *e);
 
+/* Why samples of the data set that is held could not be read since it was opened; ERR_OK if all
+ * were. To be asked at the end of a trial; the next one opens the data set anew. Local. */
+enum err_code worker_data_failed(const struct worker *w, struct err *e);
+
 /* The sets that a trial draws from, likewise kept from trial to trial. */
 struct worker_sets {
     struct samples train, test, probe[TASK_MAX_PROBE_SETS];
