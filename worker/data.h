@@ -53,11 +53,10 @@ struct stream {
     void (*close)(struct data *data);
 
     /* x[n, dim] row-major, label[n] in 0..classes-1 (NULL: not wanted): the samples index[n] of
-     * a split. The same bits for an index whatever n and the order. Two threads may fetch at
-     * once, unless alone is set. */
+     * a split. The same bits for an index whatever n and the order. Two threads may fetch from
+     * the same data set at the same time. */
     void (*fetch)(const struct data *data, enum split split, const int64_t *index, int64_t n,
                   real *x, int32_t *label);
-    bool alone;
 };
 
 /* All streams: rows of struct stream. */

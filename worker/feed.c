@@ -252,7 +252,7 @@ enum err_code feed_init(struct feed *f, const struct setup *s, const struct work
         f->order = arena_array(arena, (size_t)f->n_order, sizeof *f->order);
         if (!f->order) return ERR(e, ERR_NOMEM, "no memory for the order of samples");
     }
-    bool ahead = worth_a_thread(s, f->source.x != NULL) && !f->source.data->stream->alone;
+    bool ahead = worth_a_thread(s, f->source.x != NULL);
     TRY(allocate(f, s, ahead, arena, e));
     if (ahead) start_thread(f);
     return ERR_OK;
