@@ -254,8 +254,6 @@ START_TEST(test_epochs_are_permutations_and_ideal_samples_are_fresh)
 }
 END_TEST
 
-/* The rows of one image, by its label's class and unflipped or flipped first pixel, over the
- * epochs of a real world with two variants: at most two, and repeated. */
 START_TEST(test_augreps_repeats_the_same_variants)
 {
     struct config c = images();
@@ -284,6 +282,18 @@ START_TEST(test_augreps_repeats_the_same_variants)
         for (int j = 0; j < B; j++)
             found += memcmp(t.x + i * DIM, t.x + (2 * B + j) * DIM, DIM * sizeof(real)) == 0;
     ck_assert_int_lt(found, B / 4);
+    taken_clear(&t);
+
+    c.data.train = 0; /* an ideal world has three variants of each image, rarely alike */
+    c.data.augreps = 3;
+    c.data.world = WORLD_IDEAL;
+    c.optim.steps = 9;
+    t = take_all(&c, 1, false, true);
+    found = 0;
+    for (int i = 0; i < 9 * B; i++)
+        for (int j = 0; j < i; j++)
+            found += memcmp(t.x + i * DIM, t.x + j * DIM, DIM * sizeof(real)) == 0;
+    ck_assert(found > 0 && found < 60); /* 24 of 600 pairs */
     taken_clear(&t);
 }
 END_TEST
