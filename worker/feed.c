@@ -10,7 +10,7 @@
 
 #include "worker/seeds.h"
 
-enum { WORTH_A_THREAD = 1 << 14 }; /* numbers of a batch whose preparation outweighs waking */
+enum { WORTH_A_THREAD = 1 << 13 }; /* numbers of a batch whose preparation outweighs waking */
 
 static bool is_ideal(const struct config *c)
 {
