@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/rng.h"
+#include "worker/data_fitted.h"
 #include "worker/data_gaussian.h"
 #include "worker/data_idx.h"
 
@@ -40,6 +41,12 @@ static const struct stream stream_rows[] = {
      data_gaussian_open,
      data_gaussian_close,
      data_gaussian_fetch},
+    {{"fitted", "normal distributions fitted to the classes of data.base; infinite",
+      "Tipping & Bishop 1999, probabilistic principal components"},
+     data_fitted_shape,
+     data_fitted_open,
+     data_fitted_close,
+     data_fitted_fetch},
 };
 const struct table streams = TABLE("stream", stream_rows);
 

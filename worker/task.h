@@ -32,6 +32,8 @@ struct config {
         int64_t train, test; /* samples; 0: all there are */
         int64_t dim, classes;
         int64_t teacher_width;
+        int base; /* streams: what a fitted one is fitted to */
+        int64_t components;
         char path[TASK_PATH];
         int augment; /* augmentations */
         int64_t pad, cutout;
