@@ -70,14 +70,15 @@ struct param op_bias_of(struct param weight);
 /* sum[d] += the rows of x[n, d]. Four at a time: a quarter of the passes over sum, and
  * rounding errors that grow more slowly. Local. */
 void op_sum_rows(int64_t n, int64_t d, const real *restrict x, real *restrict sum);
+
 /* Features of a row: the last dimension. */
 static inline int64_t op_features(const struct node *n)
 {
     return n->shape.size[n->shape.n_dims - 1];
 }
 
-/* What a parameter that is no weight of a layer starts from: N(0, 1), or as set says; all of
- * its kind get their size from here. */
+/* A parameter [a, b, c] (n_dims of them) that starts from N(0, 1), or as the settings say:
+ * START_DRAWN knows no size for what is not a layer's weight. */
 struct param op_normal_param(const struct node *n, int n_dims, int64_t a, int64_t b, int64_t c);
 
 void op_activation_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);

@@ -1,6 +1,6 @@
-/* op_embedding.c - ids [T] to the learnt rows [T, width] of a table. Ids come from a data set as
- * numbers. One that is no row of the table (not whole, below 0, too large) gives a row of NaN:
- * the loss is NaN then, and the trial ends as diverged, whereas a clamped id would go
+/* op_embedding.c - ids [T] to the learnt rows [T, width] of a table. Ids come from a data set
+ * as numbers. One that is no row of the table (not whole, below 0, too large) gives a row of
+ * NaN: the loss is NaN then, and the trial ends as diverged, whereas a clamped id would go
  * unnoticed. */
 #include <math.h>
 #include <string.h>
