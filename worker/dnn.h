@@ -1,6 +1,6 @@
 /* dnn.h - convolutions by oneDNN, where it was found when shoal was built: in single precision,
  * on one core. The plain loops of op_convolution.c are for all other cases, and are chosen by
- * the environment: SHOAL_KERNELS=plain. */
+ * the environment: SHOAL_KERNELS is "plain", or "onednn" (or not set). */
 #ifndef SHOAL_WORKER_DNN_H
 #define SHOAL_WORKER_DNN_H
 
@@ -19,6 +19,10 @@ struct dnn_shape {
     int64_t H, W, C, out_H, out_W, width, kernel, stride, pad, groups;
     bool bias;
 };
+
+/* Local.
+ * errors   ERR_ENV if SHOAL_KERNELS asks for what is not there */
+enum err_code dnn_check(struct err *e);
 
 /* Whether to use oneDNN: it is there, and not switched off. Local. */
 bool dnn_available(void);
