@@ -253,12 +253,27 @@ START_TEST(test_name_says_what_works)
 }
 END_TEST
 
+START_TEST(test_unknown_kernels_are_an_error)
+{
+    struct err e;
+    setenv("SHOAL_KERNELS", "quick", 1);
+    ck_assert_int_eq(dnn_check(&e), ERR_ENV);
+    ck_assert_ptr_nonnull(strstr(e.text, "SHOAL_KERNELS"));
+    ck_assert_ptr_nonnull(strstr(e.text, "quick"));
+    setenv("SHOAL_KERNELS", "plain", 1);
+    ck_assert_int_eq(dnn_check(&e), ERR_OK);
+    setenv("SHOAL_KERNELS", "onednn", 1);
+    ck_assert_int_eq(dnn_check(&e), dnn_available() ? ERR_OK : ERR_ENV);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("oneDNN");
     TCase *t = check_case(s, "oneDNN");
     tcase_add_test(t, test_name_says_what_works);
     tcase_add_test(t, test_products_are_left_to_blas);
+    tcase_add_test(t, test_unknown_kernels_are_an_error);
     if (dnn_available()) {
         tcase_add_test(t, test_products_are_right);
         tcase_add_loop_test(t, test_onednn_agrees_with_plain_loops, 0, SHAPES);

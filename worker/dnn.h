@@ -1,6 +1,7 @@
 /* dnn.h - convolutions and matrix products by oneDNN, where it was found when shoal was built:
  * in single precision, on one core. The plain loops of op_convolution.c, and BLAS, are for all
- * other cases, and are chosen by the environment: SHOAL_KERNELS=plain. */
+ * other cases, and are chosen by the environment: SHOAL_KERNELS is "plain", or "onednn" (or not
+ * set). */
 #ifndef SHOAL_WORKER_DNN_H
 #define SHOAL_WORKER_DNN_H
 
@@ -19,6 +20,10 @@ struct dnn_shape {
     int64_t H, W, C, out_H, out_W, width, kernel, stride, pad, groups;
     bool bias;
 };
+
+/* Local.
+ * errors   ERR_ENV if SHOAL_KERNELS asks for what is not there */
+enum err_code dnn_check(struct err *e);
 
 /* Whether to use oneDNN: it is there, and not switched off. Local. */
 bool dnn_available(void);

@@ -1,10 +1,6 @@
 /* op.c - the table of operations. */
 #include "worker/op.h"
 
-#include <string.h>
-
-#include "base/kernel.h"
-
 static const struct op rows[] = {
     {.row = {"input", "the samples", NULL}},
     {.row = {"dense", "y = W x + b, of the whole sample or of each token", NULL},
@@ -179,16 +175,6 @@ struct param op_bias_of(struct param weight)
     if (weight.start == START_NORMAL) weight.start = START_ZEROS;
     if (weight.start == START_SIGNS) weight.start = START_DRAWN;
     return weight;
-}
-
-KERNEL void op_sum_rows(int64_t n, int64_t d, const real *restrict x, real *restrict sum)
-{
-    int64_t i = 0;
-    for (; i + 4 <= n; i += 4, x += 4 * d)
-        for (int64_t j = 0; j < d; j++)
-            sum[j] += (x[j] + x[d + j]) + (x[2 * d + j] + x[3 * d + j]);
-    for (; i < n; i++, x += d)
-        for (int64_t j = 0; j < d; j++) sum[j] += x[j];
 }
 
 struct param op_normal_param(const struct node *n, int n_dims, int64_t a, int64_t b, int64_t c)

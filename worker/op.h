@@ -67,10 +67,6 @@ enum err_code op_same_shape(struct graph *g, const struct node *in, struct node 
 /* The bias of a layer with this weight, whose values it draws only if the weight's are drawn. */
 struct param op_bias_of(struct param weight);
 
-/* sum[d] += the rows of x[n, d]. Four at a time: a quarter of the passes over sum, and
- * rounding errors that grow more slowly. Local. */
-void op_sum_rows(int64_t n, int64_t d, const real *restrict x, real *restrict sum);
-
 /* Features of a row: the last dimension. */
 static inline int64_t op_features(const struct node *n)
 {

@@ -24,11 +24,6 @@ struct batch_norm {
 
 enum { WEIGHT, BIAS, MEAN, VARIANCE }; /* parameters, from first_param on */
 
-static int64_t channels(const struct node *n)
-{
-    return n->shape.size[n->shape.n_dims - 1];
-}
-
 static const real *weight_of(const struct graph *g, const struct node *n, int which)
 {
     return g->w + g->param[n->first_param + which].offset;
@@ -38,7 +33,7 @@ enum err_code op_batch_norm_shape(struct graph *g, const struct node *in, struct
                                   struct err *e)
 {
     n->shape = in->shape;
-    int64_t C = channels(n);
+    int64_t C = op_features(n);
     struct param weight = {.rows = C,
                            .cols = 1,
                            .fan_in = 1,
@@ -61,13 +56,13 @@ enum err_code op_batch_norm_shape(struct graph *g, const struct node *in, struct
 double op_batch_norm_bytes(const struct graph *g, const struct node *n, int64_t capacity)
 {
     (void)g, (void)capacity;
-    return (double)channels(n) * (5 * sizeof(real) + 2 * sizeof(double));
+    return (double)op_features(n) * (5 * sizeof(real) + 2 * sizeof(double));
 }
 
 enum err_code op_batch_norm_prepare(struct graph *g, struct node *n, struct err *e)
 {
     struct batch_norm *s = n->state = arena_alloc(g->arena, sizeof *s);
-    size_t C = (size_t)channels(n);
+    size_t C = (size_t)op_features(n);
     real *numbers = arena_array(g->arena, 5 * C, sizeof *numbers);
     double *sums = arena_array(g->arena, 2 * C, sizeof *sums);
     if (!s || !numbers || !sums)
@@ -128,7 +123,7 @@ static void statistics(int64_t rows, int64_t C, const real *x, struct batch_norm
 static void set_statistics(struct graph *g, const struct node *in, struct node *n, int64_t rows)
 {
     struct batch_norm *s = n->state;
-    int64_t C = channels(n);
+    int64_t C = op_features(n);
     real *running_mean = g->w + g->param[n->first_param + MEAN].offset;
     real *running_var = g->w + g->param[n->first_param + VARIANCE].offset;
     if (g->mode == GRAPH_TRAIN) statistics(rows, C, in->y, s);
@@ -158,7 +153,7 @@ KERNEL static void normalise(int64_t rows, int64_t C, const real *restrict x,
 
 void op_batch_norm_forward(struct graph *g, const struct node *in, struct node *n, int64_t B)
 {
-    int64_t C = channels(n), rows = B * n->shape.dim / C;
+    int64_t C = op_features(n), rows = B * n->shape.dim / C;
     set_statistics(g, in, n, rows);
     normalise(rows, C, in->y, n->state, weight_of(g, n, WEIGHT), weight_of(g, n, BIAS), n->y);
 }
@@ -209,7 +204,7 @@ void op_batch_norm_backward(struct graph *g, struct node *in, struct node *n, in
                             bool accumulate)
 {
     struct batch_norm *s = n->state;
-    int64_t C = channels(n), rows = B * n->shape.dim / C;
+    int64_t C = op_features(n), rows = B * n->shape.dim / C;
     const real *weight = weight_of(g, n, WEIGHT);
     real *dweight = g->dw + g->param[n->first_param + WEIGHT].offset;
     real *dbias = g->dw + g->param[n->first_param + BIAS].offset;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "worker/op.h"
+#include "worker/rows.h"
 
 enum err_code op_class_token_shape(struct graph *g, const struct node *in, struct node *n,
                                    struct err *e)
@@ -33,7 +34,7 @@ void op_class_token_backward(struct graph *g, struct node *in, struct node *n, i
     if (p->trained) {
         real *dtoken = g->dw + p->offset;
         if (!accumulate) memset(dtoken, 0, (size_t)d * sizeof *dtoken);
-        for (int64_t i = 0; i < B; i++) op_sum_rows(1, d, n->dy + i * n->shape.dim, dtoken);
+        rows_add(B, d, n->shape.dim, n->dy, dtoken);
     }
     for (int64_t i = 0; in->needs_gradient && i < B; i++)
         memcpy(in->dy + i * in->shape.dim, n->dy + i * n->shape.dim + d,

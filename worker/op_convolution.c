@@ -9,6 +9,7 @@
 #include "worker/blas.h"
 #include "worker/dnn.h"
 #include "worker/op.h"
+#include "worker/rows.h"
 #include "worker/window.h"
 
 /* All the sizes that the loops need. */
@@ -99,6 +100,7 @@ enum err_code op_convolution_prepare(struct graph *g, struct node *n, struct err
 {
     struct sizes s = sizes_of(&g->node[n->set.input], n);
     struct dnn_shape shape = dnn_shape(&s, n);
+    TRY(dnn_check(e));
     if (!dnn_available()) return ERR_OK;
     struct dnn_convolution *c;
     TRY(dnn_convolution_create(&shape, g->capacity, g->workspace_bytes, &c, e));
@@ -144,8 +146,8 @@ static void scatter(const struct sizes *s, int64_t group, const real *rows, real
                 for (int64_t l = v.first; l < v.end; l++) {
                     int64_t pixel =
                         (i * w->stride - w->pad + k) * w->W + j * w->stride - w->pad + l;
-                    op_sum_rows(1, s->in, rows + (k * w->kernel_W + l) * s->in,
-                                x + pixel * w->C + group * s->in);
+                    rows_add(1, s->in, 0, rows + (k * w->kernel_W + l) * s->in,
+                             x + pixel * w->C + group * s->in);
                 }
         }
 }
@@ -179,7 +181,7 @@ static void plain_forward(const struct sizes *s, const real *weight, const real 
             copy_group(s, p->part, s->out, y + q * s->out, s->width);
         }
         for (int64_t i = 0; bias && i < s->pixels; i++)
-            op_sum_rows(1, s->width, bias, y + i * s->width);
+            rows_add(1, s->width, 0, bias, y + i * s->width);
     }
 }
 
@@ -249,7 +251,12 @@ void op_convolution_backward(struct graph *g, struct node *in, struct node *n, i
     if (n->set.no_bias || !param[1].trained) return;
     real *dbias = g->dw + param[1].offset;
     if (!accumulate) memset(dbias, 0, (size_t)s.width * sizeof *dbias);
-    op_sum_rows(B * s.pixels, s.width, n->dy, dbias);
+    real *part = g->workspace;        /* as long as the weights, at least */
+    for (int64_t b = 0; b < B; b++) { /* by samples: long sums lose digits */
+        memset(part, 0, (size_t)s.width * sizeof *part);
+        rows_add(s.pixels, s.width, s.width, n->dy + b * n->shape.dim, part);
+        rows_add(1, s.width, 0, part, dbias);
+    }
 }
 
 double op_convolution_forward_flops(const struct graph *g, const struct node *n)

@@ -3,6 +3,7 @@
 
 #include "worker/blas.h"
 #include "worker/op.h"
+#include "worker/rows.h"
 
 /* Rows of a sample that the layer sees: its tokens, or the sample itself. */
 static int64_t rows_of(const struct node *in)
@@ -57,7 +58,7 @@ void op_dense_backward(struct graph *g, struct node *in, struct node *n, int64_t
     if (!n->set.no_bias && p[1].trained) {
         real *dbias = g->dw + p[1].offset;
         if (!accumulate) memset(dbias, 0, (size_t)p->rows * sizeof *dbias);
-        op_sum_rows(rows, p->rows, n->dy, dbias);
+        rows_add(rows, p->rows, p->rows, n->dy, dbias);
     }
     if (in->needs_gradient)
         blas_gemm(CblasNoTrans, CblasNoTrans, rows, p->cols, p->rows, n->dy, g->w + p[0].offset,

@@ -55,16 +55,10 @@ enum err_code op_concat_shape(struct graph *g, const struct node *in, struct nod
     return ERR_OK;
 }
 
-/* Features of a row (a pixel, a token) of a node. */
-static int64_t features(const struct node *n)
-{
-    return n->shape.size[n->shape.n_dims - 1];
-}
-
 void op_concat_forward(struct graph *g, const struct node *in, struct node *n, int64_t B)
 {
     const struct node *also = graph_also(g, n);
-    int64_t a = features(in), b = features(also), rows = B * n->shape.dim / (a + b);
+    int64_t a = op_features(in), b = op_features(also), rows = B * n->shape.dim / (a + b);
     for (int64_t i = 0; i < rows; i++) {
         real *y = n->y + i * (a + b);
         memcpy(y, in->y + i * a, (size_t)a * sizeof *y);
@@ -77,7 +71,7 @@ void op_concat_backward(struct graph *g, struct node *in, struct node *n, int64_
 {
     (void)accumulate;
     struct node *also = graph_also(g, n);
-    int64_t a = features(in), b = features(also), rows = B * n->shape.dim / (a + b);
+    int64_t a = op_features(in), b = op_features(also), rows = B * n->shape.dim / (a + b);
     for (int64_t i = 0; i < rows; i++) {
         const real *dy = n->dy + i * (a + b);
         if (in->needs_gradient) memcpy(in->dy + i * a, dy, (size_t)a * sizeof *dy);

@@ -3,6 +3,7 @@
 
 #include "base/kernel.h"
 #include "worker/op.h"
+#include "worker/rows.h"
 
 enum err_code op_one_token_shape(struct graph *g, const struct node *in, struct node *n,
                                  struct err *e)
@@ -66,7 +67,7 @@ void op_mean_tokens_forward(struct graph *g, const struct node *in, struct node 
     (void)g;
     int64_t T = in->shape.size[0], d = n->shape.dim;
     memset(n->y, 0, (size_t)(B * d) * sizeof *n->y);
-    for (int64_t i = 0; i < B; i++) op_sum_rows(T, d, in->y + i * in->shape.dim, n->y + i * d);
+    for (int64_t i = 0; i < B; i++) rows_add(T, d, d, in->y + i * in->shape.dim, n->y + i * d);
     for (int64_t i = 0; i < B * d; i++) n->y[i] /= (real)T;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/kernel.h"
 #include "worker/op.h"
+#include "worker/rows.h"
 
 enum err_code op_position_shape(struct graph *g, const struct node *in, struct node *n,
                                 struct err *e)
@@ -35,7 +36,7 @@ void op_position_backward(struct graph *g, struct node *in, struct node *n, int6
     if (p->trained) {
         real *dplace = g->dw + p->offset;
         if (!accumulate) memset(dplace, 0, (size_t)d * sizeof *dplace);
-        op_sum_rows(B, d, n->dy, dplace);
+        rows_add(B, d, d, n->dy, dplace);
     }
     if (in->needs_gradient && in->dy != n->dy)
         memcpy(in->dy, n->dy, (size_t)(B * d) * sizeof *in->dy);

@@ -50,4 +50,7 @@ static inline real rows_squares(int64_t d, const real *x, real centre)
     return rows_fold(lane) + rest;
 }
 
+/* sum[d] += the n rows of x, which start `stride` numbers apart. Local. */
+void rows_add(int64_t n, int64_t d, int64_t stride, const real *x, real *sum);
+
 #endif
