@@ -17,6 +17,19 @@ void pdsyrk_(const char *uplo, const char *trans, const int *n, const int *k,
              const int *desc_a, const double *beta, double *c, const int *ic, const int *jc,
              const int *desc_c);
 
+/* The same on one rank. */
+void dsyrk_(const char *uplo, const char *trans, const int *n, const int *k,
+            const double *alpha, const double *a, const int *lda, const double *beta, double *c,
+            const int *ldc);
+
+/* Eigenvalues w, ascending, and eigenvectors z of a symmetric a, which is overwritten: those
+ * number il to iu, from 1, with range "I". lwork = liwork = -1 asks for the sizes of work and
+ * iwork. */
+void dsyevr_(const char *jobz, const char *range, const char *uplo, const int *n, double *a,
+             const int *lda, const double *vl, const double *vu, const int *il, const int *iu,
+             const double *abstol, int *m, double *w, double *z, const int *ldz, int *isuppz,
+             double *work, const int *lwork, int *iwork, const int *liwork, int *info);
+
 int Csys2blacs_handle(MPI_Comm comm);
 void Cfree_blacs_system_handle(int handle);
 void Cblacs_gridinit(int *context, const char *order, int rows, int columns);
