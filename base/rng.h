@@ -24,6 +24,9 @@ enum rng_purpose {
     RNG_BOOTSTRAP, /* resampling in intervals */
     RNG_TESTING,   /* the project's own tests */
     RNG_DROPOUT,   /* dropout masks, index = step and node */
+    RNG_METRIC,    /* augmentation of samples that train metrics are measured on */
+    RNG_MIXUP,     /* partners and weights of mixup, index = step */
+    RNG_PRIOR,     /* class priors: which candidates are taken, which classes are large */
 };
 
 /* The four words of block `block`. Local. */

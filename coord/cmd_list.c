@@ -11,6 +11,8 @@
 #include "coord/sweep.h"
 #include "linalg/alignment.h"
 #include "worker/activation.h"
+#include "worker/augment.h"
+#include "worker/classes.h"
 #include "worker/config.h"
 #include "worker/data.h"
 #include "worker/loss.h"
@@ -32,6 +34,9 @@ static const struct kind kinds[] = {
     {{"experiments", "what a trial is", NULL}, &experiments, false},
     {{"streams", "data sets and synthetic worlds", NULL}, &streams, false},
     {{"worlds", "how training data are drawn", NULL}, &worlds, false},
+    {{"augmentations", "what is done to training images", NULL}, &augmentations, false},
+    {{"priors", "how often classes appear in training", NULL}, &priors, false},
+    {{"orders", "which classes are large", NULL}, &prior_orders, false},
     {{"models", "architectures", NULL}, &models, false},
     {{"operations", "what networks are made of", NULL}, &ops, false},
     {{"normalisations", "in front of nonlinearities", NULL}, &model_norms, false},
@@ -54,7 +59,7 @@ static const struct kind kinds[] = {
     {{"figures", "kinds of figures", NULL}, &figure_types, false},
     {{"venues", "page widths of figures", NULL}, &report_venues, false},
     {{"states", "how a trial can stand", NULL}, &trial_states, false},
-    {{"settings", "of a configuration: data, model, optim", NULL}, &config_fields, true},
+    {{"settings", "of a configuration: data, model, optim, seeds", NULL}, &config_fields, true},
     {{"sweep-settings", "of the sweep as a whole", NULL}, &sweep_settings, true},
     {{"figure-settings", "of a figure", NULL}, &sweep_figure_settings, true},
     {{"table-settings", "of a table", NULL}, &sweep_table_settings, true},

@@ -79,7 +79,8 @@ static enum err_code job_start(struct job *job, struct err *e)
     struct sigaction drain = {.sa_handler = on_drain, .sa_flags = SA_RESTART};
     sigaction(SIGUSR1, &drain, NULL); /* first: a rank that dies in MPI_Init hangs mpirun */
     setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0); /* waiting ranks must not take a core */
-    MPI_Init(NULL, NULL);
+    int level; /* batches are prepared in a thread that calls no MPI */
+    MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
     err_abort = abort_all;
     job->world = MPI_COMM_WORLD;

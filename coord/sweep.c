@@ -322,6 +322,18 @@ static void check_top(struct sweep_reader *r, const char *section_list)
     }
 }
 
+/* seeds: 5 on the top level: the block of that name is meant for other things. */
+static bool is_sweep_setting(struct sweep_reader *r, const char *section,
+                             const struct yaml_node *map)
+{
+    char key[TASK_NAME + 8], hint[TASK_NAME + 80];
+    snprintf(key, sizeof key, "sweep.%s", section);
+    if (!map || map->kind == YAML_MAP || table_find(&sweep_settings, key) < 0) return false;
+    snprintf(hint, sizeof hint, "did you mean %s? it belongs into the block sweep", key);
+    yaml_problem(r->file, map->mark, hint, "%s: expected a map", section);
+    return true;
+}
+
 static void read_settings(struct sweep_reader *r, const char *section_list)
 {
     struct sweep *s = r->sweep;
@@ -331,8 +343,9 @@ static void read_settings(struct sweep_reader *r, const char *section_list)
         size_t length = strcspn(at, " ");
         snprintf(section, sizeof section, "%.*s", (int)length, at);
         at += length;
-        field_read_section(r->fields, section, "", r->file, yaml_get(r->file->root, section),
-                           &s->base, s->was_set);
+        const struct yaml_node *map = yaml_get(r->file->root, section);
+        if (is_sweep_setting(r, section, map)) continue;
+        field_read_section(r->fields, section, "", r->file, map, &s->base, s->was_set);
     }
 }
 

@@ -1,6 +1,8 @@
 /* test_setup.c - what settings contradict each other, and what a trial costs. */
 #include "tests/core.h"
 
+#include "worker/augment.h"
+#include "worker/classes.h"
 #include "worker/projection.h"
 #include "worker/setup.h"
 
@@ -108,6 +110,15 @@ START_TEST(test_contradictions_name_the_key_to_blame)
             c.model.kind = core_row(&models, "linear"));
     REFUSED(&images, "record.representations: ", "10000", r.probe[0].n = 10001);
     REFUSED(&images, "record.representations: ", "40", r.slot[0] = 41);
+    REFUSED(&endless, "data.augment: ", "images",
+            c.data.augment = core_row(&augmentations, "flip"));
+    REFUSED(&images, "data.prior: ", "of 9", c.data.prior = core_row(&priors, "skewed"),
+            c.data.train = 9);
+    REFUSED(&images, "optim.batch: ", "356", c.data.prior = core_row(&priors, "skewed"),
+            c.data.imbalance = 16, c.optim.batch = 357);
+    REFUSED(&images, "optim.steps: ", "120000", c.data.world = WORLD_IDEAL,
+            c.data.augment = core_row(&augmentations, "flip"), c.data.augreps = 2,
+            c.optim.steps = 1201);
     REFUSED(&images, "record.every: ", "5001", c.optim.steps = 1000000, r.grid_count = 5000);
     arena_clear(&arena);
 }
@@ -145,6 +156,11 @@ START_TEST(test_sizes_are_resolved)
     c.data.world = WORLD_IDEAL;
     c.data.train = 0;
     c.optim.steps = 600; /* exactly the pool */
+    ck_assert_int_eq(resolve(&c, &r, &images, &e), ERR_OK);
+    ck_assert_int_eq(setup_.n_train, 300);
+    c.data.augment = core_row(&augmentations, "flip");
+    c.data.augreps = 2;
+    c.optim.steps = 1200; /* exactly twice the pool */
     ck_assert_int_eq(resolve(&c, &r, &images, &e), ERR_OK);
     ck_assert_int_eq(setup_.n_train, 300);
     arena_clear(&arena);

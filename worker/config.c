@@ -3,6 +3,8 @@
 #include "worker/config.h"
 
 #include "worker/activation.h"
+#include "worker/augment.h"
+#include "worker/classes.h"
 #include "worker/data.h"
 #include "worker/loss.h"
 #include "worker/model.h"
@@ -15,6 +17,13 @@
 #define ID .flags = FIELD_IDENTITY
 #define MANY 1e15
 #define ONLY(key, names) .only_key = (key), .only_names = (names)
+
+/* A seed of its own for one purpose. */
+#define SEED(key, member, word_, help)                                                         \
+    {                                                                                          \
+        {key, help, NULL}, FIELD_INT, AT(seeds.member),                                        \
+            .fallback = word_, .max = MANY, .word = word_, .word_value = SEED_FOLLOWS, ID      \
+    }
 
 static const struct field rows[] = {
     {{"data.name", "data set or stream", NULL},
@@ -71,7 +80,7 @@ static const struct field rows[] = {
      AT(data.path),
      .size = TASK_PATH,
      .fallback = "",
-     ONLY("data.name", "idx cifar10 cifar100 cifar5m npy npz hdf5"),
+     ONLY("data.name", "idx cifar10 cifar100 cifar5m npy npz hdf5 fitted"),
      ID},
     {{"data.labels", "which of its two labels an image has", NULL},
      FIELD_NAME,
@@ -79,6 +88,94 @@ static const struct field rows[] = {
      .fallback = "fine",
      .names = &label_sets,
      ONLY("data.name", "cifar100"),
+     ID},
+    {{"data.base", "finite data set that a fitted stream resembles", NULL},
+     FIELD_NAME,
+     AT(data.base),
+     .fallback = "fashion_mnist",
+     .names = &streams,
+     ONLY("data.name", "fitted"),
+     ID},
+    {{"data.components", "principal components of each class", NULL},
+     FIELD_INT,
+     AT(data.components),
+     .fallback = "64",
+     .min = 1,
+     .max = 1024,
+     ONLY("data.name", "fitted"),
+     ID},
+    {{"data.augment", "what is done to each training image", "arXiv 2010.08127, section 3"},
+     FIELD_NAME,
+     AT(data.augment),
+     .fallback = "none",
+     .names = &augmentations,
+     ID},
+    {{"data.pad", "pixels around an image before a crop of its size", NULL},
+     FIELD_INT,
+     AT(data.pad),
+     .fallback = "4",
+     .min = 1,
+     .max = 4096,
+     ONLY("data.augment", "crop crop_flip crop_flip_reflect"),
+     ID},
+    {{"data.cutout", "side of a square blanked in each training image; 0: none",
+      "arXiv 1708.04552"},
+     FIELD_INT,
+     AT(data.cutout),
+     .fallback = "0",
+     .max = 4096,
+     ID},
+    {{"data.mixup", "alpha of the Beta distribution of mixing weights; 0: none",
+      "arXiv 1710.09412"},
+     FIELD_FLOAT,
+     AT(data.mixup),
+     .fallback = "0",
+     .max = 1e6,
+     ID},
+    {{"data.augreps", "fixed augmentations of each sample; 0: a new one every time",
+      "arXiv 2010.08127, ImageNet-DogBird"},
+     FIELD_INT,
+     AT(data.augreps),
+     .fallback = "0",
+     .max = 1e6,
+     ID},
+    {{"data.augment_train_metrics", "measure train metrics on augmented samples", NULL},
+     FIELD_BOOL,
+     AT(data.augment_train_metrics),
+     .fallback = "false",
+     ID},
+    {{"data.label_noise", "probability that a label becomes another one, once for all",
+      "arXiv 2010.08127"},
+     FIELD_FLOAT,
+     AT(data.label_noise),
+     .fallback = "0",
+     .max = 1,
+     ID},
+    {{"data.noise_test", "label noise changes test labels too", "arXiv 2010.08127"},
+     FIELD_BOOL,
+     AT(data.noise_test),
+     .fallback = "true",
+     ID},
+    {{"data.prior", "how often classes appear in training", NULL},
+     FIELD_NAME,
+     AT(data.prior),
+     .fallback = "uniform",
+     .names = &priors,
+     ID},
+    {{"data.imbalance", "samples of the largest class by those of the smallest", NULL},
+     FIELD_FLOAT,
+     AT(data.imbalance),
+     .fallback = "50",
+     .min = 1,
+     .max = 1e6,
+     ONLY("data.prior", "skewed"),
+     ID},
+    {{"data.prior_order", "which classes are large", NULL},
+     FIELD_NAME,
+     AT(data.prior_order),
+     .fallback = "class",
+     .names = &prior_orders,
+     ONLY("data.prior", "skewed"),
      ID},
 
     {{"model.kind", "architecture", NULL},
@@ -573,6 +670,14 @@ static const struct field rows[] = {
      .max = 1e6,
      ONLY("optim.loss", "nce info_nce"),
      ID},
+
+    SEED("seeds.init", init, "trial", "seed of initial weights; trial: the trial's own"),
+    SEED("seeds.order", order, "trial", "seed of the order of samples; trial: the trial's own"),
+    SEED("seeds.augment", augment, "trial", "seed of augmentation; trial: the trial's own"),
+    SEED("seeds.subset", subset, "root",
+         "seed that chooses training samples; root: the same for the whole sweep"),
+    SEED("seeds.noise", noise, "root",
+         "seed of label noise; root: the same for the whole sweep"),
 };
 
 const struct table config_fields = TABLE("setting", rows);

@@ -1,5 +1,5 @@
 /* config.h - the settings of a configuration as field rows: what a sweep file may say under
- * data, model and optim. */
+ * data, model, optim and seeds. */
 #ifndef SHOAL_WORKER_CONFIG_H
 #define SHOAL_WORKER_CONFIG_H
 

@@ -6,9 +6,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/rng.h"
 #include "worker/data_array.h"
 #include "worker/data_cifar.h"
 #include "worker/data_cifar5m.h"
+#include "worker/data_fitted.h"
 #include "worker/data_gaussian.h"
 #include "worker/data_idx.h"
 
@@ -84,6 +86,12 @@ static const struct stream stream_rows[] = {
      data_hdf5_open,
      data_array_close,
      data_array_fetch},
+    {{"fitted", "normal distributions fitted to the classes of data.base; infinite",
+      "Tipping & Bishop 1999, probabilistic principal components"},
+     data_fitted_shape,
+     data_fitted_open,
+     data_fitted_close,
+     data_fitted_fetch},
 };
 const struct table streams = TABLE("stream", stream_rows);
 
@@ -109,22 +117,125 @@ enum err_code data_open(const struct config *c, uint64_t root, struct data *out,
     struct data data = {.stream = stream_of(c)};
     *out = (struct data){0};
     TRY(data.stream->shape(c, &data.shape, e));
+    TRY(classes_open(c, root, data.shape.classes, &data.classes, e));
     data.failure = calloc(1, sizeof *data.failure);
-    if (!data.failure) return ERR(e, ERR_NOMEM, "no memory to open a data set");
-    pthread_mutex_init(&data.failure->lock, NULL);
-    enum err_code rc = data.stream->open(c, root, &data, e);
-    if (rc == ERR_OK)
+    enum err_code rc =
+        data.failure ? ERR_OK : ERR(e, ERR_NOMEM, "no memory to open a data set");
+    if (data.failure) pthread_mutex_init(&data.failure->lock, NULL);
+    if (rc == ERR_OK) rc = data.stream->open(c, root, &data, e);
+    if (rc == ERR_OK) {
         *out = data;
-    else
-        free(data.failure);
+        return ERR_OK;
+    }
+    free(data.failure);
+    classes_close(&data.classes);
     return rc;
+}
+
+enum err_code data_classes(struct data *data, const struct config *c, uint64_t root,
+                           struct err *e)
+{
+    classes_close(&data->classes);
+    return classes_open(c, root, data->shape.classes, &data->classes, e);
 }
 
 void data_close(struct data *data)
 {
     if (data->stream) data->stream->close(data);
     free(data->failure);
+    classes_close(&data->classes);
     *data = (struct data){0};
+}
+
+void data_fetch(const struct data *data, enum split split, const int64_t *index, int64_t n,
+                real *x, int32_t *label)
+{
+    data->stream->fetch(data, split, index, n, x, label);
+    for (int64_t i = 0; label && i < n; i++)
+        label[i] = classes_label(&data->classes, split, index[i], label[i]);
+}
+
+/* After so many candidates the last one is taken: a stream of rare classes alone would never
+ * give another. */
+void data_fetch_skewed(const struct data *data, const int64_t *index, int64_t n, real *x,
+                       int32_t *label)
+{
+    enum { MOST = 1 << 20 };
+    const struct classes *classes = &data->classes;
+    for (int64_t i = 0; i < n; i++, x += data->shape.dim)
+        for (uint32_t number = 0; number < MOST; number++) {
+            int64_t candidate = classes_candidate(classes, index[i], number);
+            data->stream->fetch(data, SPLIT_TRAIN, &candidate, 1, x, &label[i]);
+            if (!classes_accept(classes, candidate, label[i])) continue;
+            label[i] = classes_label(classes, SPLIT_TRAIN, candidate, label[i]);
+            break;
+        }
+}
+
+/* The classes of a whole finite training split, before label noise. */
+static enum err_code split_classes(const struct data *data, int32_t *label, struct err *e)
+{
+    enum { AT_ONCE = 64 };
+    int64_t pool = data->shape.pool[SPLIT_TRAIN], index[AT_ONCE];
+    real *x = malloc((size_t)(AT_ONCE * data->shape.dim) * sizeof *x);
+    if (!x) return ERR(e, ERR_NOMEM, "no memory to look at classes");
+    for (int64_t i = 0; i < pool; i += AT_ONCE) {
+        int64_t n = pool - i < AT_ONCE ? pool - i : AT_ONCE;
+        for (int64_t j = 0; j < n; j++) index[j] = i + j;
+        data->stream->fetch(data, SPLIT_TRAIN, index, n, x, label + i);
+    }
+    free(x);
+    return ERR_OK;
+}
+
+/* Leaves of order[*n] the samples that the quota of their class has room for; left[k] is that
+ * quota, and what remains of it. */
+static void keep_quotas(const int32_t *label, int64_t *left, int64_t *order, int64_t *n)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < *n; i++)
+        if (left[label[order[i]]] > 0) {
+            left[label[order[i]]]--;
+            order[kept++] = order[i];
+        }
+    *n = kept;
+}
+
+static enum err_code skew(const struct data *data, int64_t whole, int64_t *order, int64_t *n,
+                          struct err *e)
+{
+    const struct classes *classes = &data->classes;
+    int32_t *label = malloc((size_t)*n * sizeof *label);
+    int64_t *left = malloc((size_t)classes->n * sizeof *left);
+    enum err_code rc = label && left ? ERR_OK : ERR(e, ERR_NOMEM, "no memory for a prior");
+    if (rc == ERR_OK) rc = split_classes(data, label, e);
+    if (rc != ERR_OK) goto out;
+    for (int64_t k = 0; k < classes->n; k++)
+        left[k] = classes_quota(whole, classes->n, classes->share[k]);
+    keep_quotas(label, left, order, n);
+    for (int64_t k = 0; k < classes->n && rc == ERR_OK; k++)
+        if (left[k] > 0)
+            rc = ERR(e, ERR_CONFIG,
+                     "data.prior: of class %lld the data set has %lld samples less than the "
+                     "prior takes; give a smaller data.train",
+                     (long long)k, (long long)left[k]);
+out:
+    free(label);
+    free(left);
+    return rc;
+}
+
+enum err_code data_subset(const struct data *data, int64_t whole, int64_t **out, int64_t *n,
+                          struct err *e)
+{
+    *n = data->shape.pool[SPLIT_TRAIN];
+    *out = malloc((size_t)*n * sizeof **out);
+    if (!*out) return ERR(e, ERR_NOMEM, "no memory for %lld indices", (long long)*n);
+    struct rng r = rng_stream(data->classes.subset_seed, RNG_SUBSET, 0);
+    rng_permutation(&r, *n, *out);
+    enum err_code rc = data->classes.share ? skew(data, whole, *out, n, e) : ERR_OK;
+    if (rc != ERR_OK) free(*out);
+    return rc;
 }
 
 void data_fail(const struct data *data, const struct err *why)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/table.h"
+#include "worker/classes.h"
 #include "worker/real.h"
 #include "worker/task.h"
 
@@ -29,6 +30,7 @@ struct data_shape {
     int64_t classes;
     int64_t pool[2]; /* samples per split; INT64_MAX: infinite */
     double bytes;    /* memory that an open data set takes */
+    real black;      /* images: what a pixel of value 0 is as a number */
 };
 
 /* An open data set. Read-only after opening but for its failure, shared by all trials of a
@@ -36,6 +38,7 @@ struct data_shape {
 struct data {
     const struct stream *stream;
     struct data_shape shape;
+    struct classes classes; /* priors and label noise */
     void *inner;
     struct data_failure *failure;
 };
@@ -81,5 +84,28 @@ enum { DATA_LEVELS = 256 };
 /* The value of each of the levels of a pixel, in [-1, 1]: those of torchvision's ToTensor and
  * Normalize(0.5, 0.5). */
 void data_levels(real level[DATA_LEVELS]);
+
+/* Changes the priors and label noise of an open data set to those of a configuration. Local.
+ * errors   ERR_NOMEM */
+enum err_code data_classes(struct data *data, const struct config *c, uint64_t root,
+                           struct err *e);
+
+/* stream->fetch with label noise. Same arguments. Local. */
+void data_fetch(const struct data *data, enum split split, const int64_t *index, int64_t n,
+                real *x, int32_t *label);
+
+/* The same for training samples of an endless stream whose classes have a prior: sample i is
+ * the first that is accepted of a sequence that begins with index i. label is wanted. Local.
+ * cost     a fetch of one sample for each candidate */
+void data_fetch_skewed(const struct data *data, const int64_t *index, int64_t n, real *x,
+                       int32_t *label);
+
+/* Which samples of a finite training split a trial may see, in the order of the permutation that
+ * the subset seed draws: of each class as many as the prior leaves where `whole` samples would
+ * be. *out[*n] is to free. Local.
+ * errors   ERR_CONFIG if the split has too few of a class; ERR_NOMEM
+ * cost     without a prior no sample is fetched, with one all are */
+enum err_code data_subset(const struct data *data, int64_t whole, int64_t **out, int64_t *n,
+                          struct err *e);
 
 #endif

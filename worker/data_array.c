@@ -93,6 +93,7 @@ static enum err_code x_check(const struct npy *x, const char *name, struct data_
     out->size[0] = 1;
     for (int i = 1; i < x->n_dims; i++) out->size[i - 1 + images] = x->size[i];
     out->dim = x->count / x->size[0];
+    out->black = x->type->kind == NPY_FLOAT ? 0 : -1;
     return ERR_OK;
 }
 

@@ -86,8 +86,11 @@ static enum err_code shape_read(const struct files *files, struct data_shape *ou
                                 struct err *e)
 {
     const struct source *s = &sources[files->variant];
-    *out = (struct data_shape){
-        .n_dims = 3, .size = {CHANNELS, SIDE, SIDE}, .dim = PIXELS, .classes = s->classes};
+    *out = (struct data_shape){.n_dims = 3,
+                               .size = {CHANNELS, SIDE, SIDE},
+                               .dim = PIXELS,
+                               .classes = s->classes,
+                               .black = -1};
     for (int i = 0; i < s->n_files; i++) {
         struct reader r;
         uint8_t first;

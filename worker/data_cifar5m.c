@@ -79,8 +79,11 @@ static enum err_code shape_read(const struct files *files, struct data_shape *ou
 {
     struct array images, labels;
     double held = 0;
-    *out = (struct data_shape){
-        .n_dims = 3, .size = {CHANNELS, SIDE, SIDE}, .dim = PIXELS, .classes = CLASSES};
+    *out = (struct data_shape){.n_dims = 3,
+                               .size = {CHANNELS, SIDE, SIDE},
+                               .dim = PIXELS,
+                               .classes = CLASSES,
+                               .black = -1};
     for (int i = 0; i < PARTS; i++) {
         TRY(images_open(&images, files->path[i], e));
         int64_t n = images.npy.size[0];

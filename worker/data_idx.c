@@ -149,7 +149,7 @@ static enum err_code classes_count(const struct files *f, int64_t *out, struct e
 static enum err_code shape_read(const struct files *f, struct data_shape *out, struct err *e)
 {
     struct idx_file images[2], labels[2];
-    *out = (struct data_shape){.n_dims = 3, .classes = f->variant};
+    *out = (struct data_shape){.n_dims = 3, .classes = f->variant, .black = -1};
     for (int split = 0; split < 2; split++) {
         TRY(part_header(f, split, IMAGES, &images[split], e));
         TRY(part_header(f, split, LABELS, &labels[split], e));

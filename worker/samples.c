@@ -21,6 +21,15 @@ static enum err_code no_memory(int64_t n, struct err *e)
     return ERR(e, ERR_NOMEM, "no memory for %lld samples", (long long)n);
 }
 
+static void fetch(const struct samples *s, const int64_t *index, int64_t n, real *x,
+                  int32_t *label)
+{
+    if (s->skewed)
+        data_fetch_skewed(s->data, index, n, x, label);
+    else
+        data_fetch(s->data, s->split, index, n, x, label);
+}
+
 /* Fetches the whole set in pieces, so that the indices of an unordered one stay few. */
 static void fetch_all(struct samples *s)
 {
@@ -28,8 +37,8 @@ static void fetch_all(struct samples *s)
     int64_t index[AT_ONCE], dim = s->data->shape.dim;
     for (int64_t i = 0; i < s->n; i += AT_ONCE) {
         int64_t n = s->n - i < AT_ONCE ? s->n - i : AT_ONCE;
-        for (int64_t j = 0; j < n; j++) index[j] = s->index ? s->index[i + j] : i + j;
-        s->data->stream->fetch(s->data, s->split, index, n, s->x + i * dim, s->label + i);
+        for (int64_t j = 0; j < n; j++) index[j] = samples_index(s, i + j);
+        fetch(s, index, n, s->x + i * dim, s->label + i);
     }
 }
 
@@ -54,6 +63,7 @@ enum err_code batch_init(struct batch *b, const struct data_shape *shape, int64_
                          struct arena *arena, struct err *e)
 {
     *b = (struct batch){
+        .mix = 1,
         .own_x = arena_array(arena, (size_t)capacity, (size_t)shape->dim * sizeof *b->own_x),
         .own_label = arena_array(arena, (size_t)capacity, sizeof *b->own_label),
         .own_index = arena_array(arena, (size_t)capacity, sizeof *b->own_index),
@@ -62,9 +72,9 @@ enum err_code batch_init(struct batch *b, const struct data_shape *shape, int64_
 }
 
 /* The samples b->own_index[0..n-1] of the split, by the stream. */
-static void fetch(const struct samples *s, int64_t n, struct batch *b)
+static void fill(const struct samples *s, int64_t n, struct batch *b)
 {
-    s->data->stream->fetch(s->data, s->split, b->own_index, n, b->own_x, b->own_label);
+    fetch(s, b->own_index, n, b->own_x, b->own_label);
     b->n = n;
     b->x = b->own_x;
     b->label = b->own_label;
@@ -78,17 +88,15 @@ void samples_range(const struct samples *s, int64_t first, int64_t n, struct bat
         b->label = s->label + first;
         return;
     }
-    for (int64_t i = 0; i < n; i++)
-        b->own_index[i] = s->index ? s->index[first + i] : first + i;
-    fetch(s, n, b);
+    for (int64_t i = 0; i < n; i++) b->own_index[i] = samples_index(s, first + i);
+    fill(s, n, b);
 }
 
 void samples_pick(const struct samples *s, const int64_t *place, int64_t n, struct batch *b)
 {
     if (!s->x) {
-        for (int64_t i = 0; i < n; i++)
-            b->own_index[i] = s->index ? s->index[place[i]] : place[i];
-        fetch(s, n, b);
+        for (int64_t i = 0; i < n; i++) b->own_index[i] = samples_index(s, place[i]);
+        fill(s, n, b);
         return;
     }
     int64_t dim = s->data->shape.dim;

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "worker/augment.h"
+#include "worker/feed.h"
 #include "worker/model.h"
 #include "worker/probe.h"
 #include "worker/projection.h"
@@ -32,6 +34,26 @@ static enum err_code split_size(const char *key, int64_t wanted, int64_t pool, i
     return ERR_OK;
 }
 
+/* What augmentation, label noise and priors make of the training samples. */
+static enum err_code resolve_pool(struct setup *s, struct err *e)
+{
+    const struct config *c = s->config;
+    bool ideal = c->data.world == WORLD_IDEAL;
+    int64_t pool = s->data.pool[SPLIT_TRAIN];
+    TRY(augment_check(c, &s->data, e));
+    if (c->data.label_noise > 0 && s->data.classes < 2)
+        return ERR(e, ERR_CONFIG, "data.label_noise: with one class there is no other label");
+    s->whole = ideal ? pool : s->n_train;
+    s->n_pool = pool;
+    if (pool == INT64_MAX) return ERR_OK;
+    int64_t left = classes_total(c, s->data.classes, s->whole);
+    if (left == 0)
+        return ERR(e, ERR_CONFIG, "data.prior: leaves none of %lld training samples",
+                   (long long)s->whole);
+    *(ideal ? &s->n_pool : &s->n_train) = left;
+    return ERR_OK;
+}
+
 static enum err_code resolve_sizes(struct setup *s, struct err *e)
 {
     const struct config *c = s->config;
@@ -41,6 +63,7 @@ static enum err_code resolve_sizes(struct setup *s, struct err *e)
     int64_t pool = s->data.pool[SPLIT_TRAIN];
     if (!ideal || yardstick || c->data.train > 0)
         TRY(split_size("data.train", c->data.train, pool, &s->n_train, e));
+    TRY(resolve_pool(s, e));
     s->batch = c->optim.batch == BATCH_FULL ? s->n_train : c->optim.batch;
     if ((!ideal || c->optim.epochs > 0) && s->batch > s->n_train)
         return ERR(e, ERR_CONFIG,
@@ -64,14 +87,16 @@ static enum err_code resolve_steps(struct setup *s, struct err *e)
     s->schedule = (const void *)table_row(&schedules, c->optim.schedule);
     TRY(schedule_check(s->schedule, c, s->steps, e));
     if (c->data.world == WORLD_IDEAL) {
-        int64_t pool = s->data.pool[SPLIT_TRAIN], used;
+        int64_t pool = s->n_pool, used;
+        if (c->data.augreps > 0 && __builtin_mul_overflow(pool, c->data.augreps, &pool))
+            pool = INT64_MAX;
         if (__builtin_mul_overflow(s->steps, s->batch, &used) || used > pool)
             return ERR(
                 e, ERR_CONFIG,
                 "optim.steps: %lld fresh batches of %lld would repeat samples: the ideal "
                 "world has %lld",
                 (long long)s->steps, (long long)s->batch, (long long)pool);
-        s->n_train = min(s->record->train_subset, pool);
+        s->n_train = min(s->record->train_subset, s->n_pool);
     }
     s->n_subset = min(s->record->train_subset, s->n_train);
     return ERR_OK;
@@ -251,10 +276,9 @@ static double memory_bytes(const struct setup *s)
     int64_t optim = optim_state_size(s->config, s->graph.size) +
                     optim_scratch_size(s->config, s->graph.n_params, s->graph.param);
     bytes += (double)optim * sizeof(real);
-    bytes += samples_bytes(&s->data, s->capacity); /* the batch */
-    int64_t pool = s->data.pool[SPLIT_TRAIN];
-    if (s->config->data.world == WORLD_REAL) pool = s->n_train;
-    return bytes + (pool == INT64_MAX ? 0 : (double)pool * sizeof(int64_t)); /* the order */
+    bytes += samples_bytes(&s->data, s->capacity); /* of an evaluation */
+    if (s->config->data.mixup > 0) bytes += (double)(s->batch * s->outputs) * sizeof(real);
+    return bytes + feed_bytes(s);
 }
 
 enum err_code setup_shape(const struct config *config, const struct parents *parents,

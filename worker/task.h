@@ -22,7 +22,8 @@ enum {
 };
 
 enum world { WORLD_REAL, WORLD_IDEAL };
-enum { BATCH_FULL = -1 }; /* optim.batch: full */
+enum { BATCH_FULL = -1 };   /* optim.batch: full */
+enum { SEED_FOLLOWS = -1 }; /* a number of struct config.seeds: "trial" or "root" */
 
 /* One resolved configuration. The rows of config_fields (worker/config.h) describe every
  * member; an int whose field is a name is a row number of the table named beside it. */
@@ -34,7 +35,19 @@ struct config {
         int64_t train, test; /* samples; 0: all there are */
         int64_t dim, classes;
         int64_t teacher_width;
+        int base; /* streams: what a fitted one is fitted to */
+        int64_t components;
         char path[TASK_PATH];
+        int augment; /* augmentations */
+        int64_t pad, cutout;
+        double mixup;    /* alpha; 0: none */
+        int64_t augreps; /* fixed variants of each sample; 0: a new one every time */
+        bool augment_train_metrics;
+        double label_noise;
+        bool noise_test;
+        int prior; /* priors */
+        double imbalance;
+        int prior_order; /* prior_orders */
     } data;
     struct {
         int kind;       /* models */
@@ -74,6 +87,10 @@ struct config {
         double label_smoothing, tau, temperature, distill_weight, nce_bias, nce_prior;
         int64_t embedding; /* outputs of a contrastive loss */
     } optim;
+    struct {
+        int64_t init, order, augment; /* SEED_FOLLOWS: the trial's seed */
+        int64_t subset, noise;        /* SEED_FOLLOWS: the root seed */
+    } seeds;
     _Alignas(16) unsigned char extra[512]; /* an experiment's own settings */
 };
 

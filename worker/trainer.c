@@ -11,13 +11,15 @@
 #include <time.h>
 
 #include "worker/represent.h"
-/* The outputs of a pass over the first n samples of the batch, as a loss takes them. */
-static struct loss_input outputs_of(const struct trainer *t, int64_t n)
+#include "worker/seeds.h"
+
+/* The outputs of a pass over n samples, as a loss takes them. */
+static struct loss_input outputs_of(const struct trainer *t, int64_t n, const int32_t *label)
 {
     return (struct loss_input){.n = n,
                                .k = t->setup.outputs,
                                .f = graph_output(&t->setup.graph)->y,
-                               .label = t->batch.label,
+                               .label = label,
                                .log_prior = t->log_prior,
                                .config = t->setup.config};
 }
@@ -27,12 +29,14 @@ void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, b
 {
     struct graph *g = &t->setup.graph;
     const struct loss *loss = t->setup.loss;
+    bool augmented = set == &t->sets->train && t->setup.config->data.augment_train_metrics;
     double total = 0, correct = loss->no_logits ? (double)NAN : 0, soft = correct;
     for (int64_t i = 0; i < n; i += t->setup.capacity) {
         int64_t count = n - i < t->setup.capacity ? n - i : t->setup.capacity;
         samples_range(set, i, count, &t->batch);
+        if (augmented) feed_augment(&t->feed, set, t->step, i, &t->batch);
         graph_forward(g, t->batch.x, count, GRAPH_EVAL);
-        struct loss_input in = outputs_of(t, count);
+        struct loss_input in = outputs_of(t, count, t->batch.label);
         total += loss->value(&in, 1 / (real)n, gradient ? graph_output(g)->dy : NULL);
         if (!loss->no_logits) loss_score(count, in.k, in.f, in.label, &correct, &soft);
         if (gradient) graph_backward(g, count, i > 0);
@@ -110,31 +114,19 @@ static enum err_code record(struct trainer *t, int64_t r, const struct trainer_h
     return ERR_OK;
 }
 
-static void shuffle(struct trainer *t, int64_t n, int64_t epoch)
+/* Sum of the loss over a batch after its forward pass; its mean's gradient goes to the output.
+ * With mixup, of both labels by their weights. */
+static double batch_loss(struct trainer *t, const struct batch *b)
 {
-    if (t->epoch == epoch) return;
-    uint64_t seed = rng_seed(t->trial->task->root, t->trial->task->seed);
-    struct rng r = rng_stream(seed, RNG_ORDER, (uint64_t)epoch);
-    rng_permutation(&r, n, t->order);
-    t->epoch = epoch;
-}
-
-/* Batch number t->step of the trial's world. */
-static void take_batch(struct trainer *t)
-{
-    const struct setup *s = &t->setup;
-    const struct samples *train = &t->sets->train;
-    if (s->config->data.world == WORLD_IDEAL) {
-        if (t->order) shuffle(t, s->data.pool[SPLIT_TRAIN], 0);
-        struct samples fresh = {.data = train->data, .split = SPLIT_TRAIN, .index = t->order};
-        samples_range(&fresh, t->step * s->batch, s->batch, &t->batch);
-    } else if (!t->order) {
-        samples_range(train, 0, s->batch, &t->batch);
-    } else {
-        shuffle(t, s->n_train, t->step / s->steps_per_epoch);
-        const int64_t *place = t->order + t->step % s->steps_per_epoch * s->batch;
-        samples_pick(train, place, s->batch, &t->batch);
-    }
+    const struct loss *loss = t->setup.loss;
+    real scale = 1 / (real)b->n, *dy = graph_output(&t->setup.graph)->dy;
+    struct loss_input in = outputs_of(t, b->n, b->label);
+    if (!b->label2) return loss->value(&in, scale, dy);
+    double one = loss->value(&in, b->mix * scale, dy);
+    in.label = b->label2;
+    double other = loss->value(&in, (1 - b->mix) * scale, t->dy2);
+    for (int64_t i = 0; i < in.n * in.k; i++) dy[i] += t->dy2[i];
+    return (double)b->mix * one + (double)(1 - b->mix) * other;
 }
 
 /* One optimizer step. A batch that shows divergence changes nothing and returns false. */
@@ -142,12 +134,10 @@ static bool step(struct trainer *t)
 {
     const struct setup *s = &t->setup;
     struct graph *g = &t->setup.graph;
-    take_batch(t);
+    const struct batch *b = feed_take(&t->feed, t->step);
     g->noise_step = (uint64_t)t->step;
-    graph_forward(g, t->batch.x, s->batch, GRAPH_TRAIN);
-    struct loss_input in = outputs_of(t, s->batch);
-    double loss =
-        s->loss->value(&in, 1 / (real)s->batch, graph_output(g)->dy) / (double)s->batch;
+    graph_forward(g, b->x, s->batch, GRAPH_TRAIN);
+    double loss = batch_loss(t, b) / (double)s->batch;
     if (diverged(t, loss)) return false;
     graph_backward(g, s->batch, false);
     optim_step(&t->optim, lr_at(t, t->step), g->n_params, g->param, g->w, g->dw);
@@ -188,15 +178,14 @@ static enum err_code start(struct trainer *t, struct arena *arena, struct err *e
     if (!memory) return ERR(e, ERR_NOMEM, "no memory for the optimizer's state");
     optim_init(&t->optim, s->config, s->graph.size, memory, memory + state);
 
-    bool ideal = s->config->data.world == WORLD_IDEAL;
-    int64_t shuffled = ideal ? s->data.pool[SPLIT_TRAIN] : s->n_train;
-    t->epoch = -1;
-    if (ideal ? shuffled < INT64_MAX : s->batch < s->n_train) {
-        t->order = arena_array(arena, (size_t)shuffled, sizeof *t->order);
-        if (!t->order) return ERR(e, ERR_NOMEM, "no memory for the order of samples");
+    TRY(feed_init(&t->feed, s, t->sets, t->trial->task, 1, arena, e));
+    if (s->config->data.mixup > 0) {
+        t->dy2 = arena_array(arena, (size_t)(s->batch * s->outputs), sizeof *t->dy2);
+        if (!t->dy2) return ERR(e, ERR_NOMEM, "no memory for a second gradient");
     }
     uint64_t seed = rng_seed(t->trial->task->root, t->trial->task->seed);
     s->graph.noise = seed;
+    seed = seeds_trial(t->trial->task, s->config->seeds.init);
     param_init(s->config, seed, s->graph.n_params, s->graph.param, s->graph.w);
     return ERR_OK;
 }
@@ -258,6 +247,7 @@ enum err_code trainer_run(struct worker *worker, const struct trial *trial,
         .trial = task->trial, .attempt = task->attempt, .outcome = OUTCOME_DONE};
     enum err_code rc = start(&t, arena, e);
     if (rc == ERR_OK) rc = train(&t, hooks, e);
+    feed_clear(&t.feed);
     graph_clear(&t.setup.graph);
     trial->result->steps_done = t.step;
     trial->result->seconds = now_s() - begin_s;

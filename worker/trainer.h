@@ -1,18 +1,14 @@
 /* trainer.h - trains one network and measures it on the way.
  *
- * Numbers depend on (configuration, root seed, trial seed) alone. Weights come from the trial
- * seed's RNG_INIT, the order of samples from its RNG_ORDER; which samples, from the root seed.
- *
- *   real world    batches are cut from a permutation of the training set, a new one each epoch;
- *                 what is left at the end of an epoch is dropped. batch: full is the set itself
- *   ideal world   batch t is samples t B .. (t + 1) B - 1 of an endless stream, or of one
- *                 permutation of a finite pool: no sample twice
+ * Numbers depend on (configuration, root seed, trial seed) alone: weights come from RNG_INIT,
+ * batches from feed.h; which seed each is keyed by is in seeds.h.
  *
  * A record at step s is taken after s updates. Train metrics use the first record.train_subset
  * samples of the training set, the whole set at the last record. */
 #ifndef SHOAL_WORKER_TRAINER_H
 #define SHOAL_WORKER_TRAINER_H
 
+#include "worker/feed.h"
 #include "worker/setup.h"
 #include "worker/worker.h"
 
@@ -29,13 +25,13 @@ struct trainer {
     const struct trial *trial;
     struct setup setup; /* sizes, and the network: setup.graph */
     const struct worker_sets *sets;
-    struct batch batch;
+    struct batch batch; /* of an evaluation */
     struct optim optim;
     real *log_prior;          /* [outputs] for a loss that needs it, else NULL */
     struct measured measured; /* at the latest record */
     int64_t step;             /* updates done */
-    int64_t *order;           /* permutation of the epoch or pool; NULL: samples in sequence */
-    int64_t epoch;            /* that order holds; -1: none */
+    struct feed feed;         /* training batches */
+    real *dy2;                /* [B, outputs] mixup: gradient by the second labels */
     bool slot_filled[TASK_MAX_SLOTS];
 };
 

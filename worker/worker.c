@@ -5,17 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rng.h"
 #include "worker/probe.h"
 
-/* What a data set depends on. */
+/* What a data set depends on: the stream, and how classes and labels are changed. */
 struct data_key {
-    struct config config; /* zero but for data and extra */
+    struct config stream;  /* zero but for data and extra */
+    struct config classes; /* zero but for the settings of classes.h */
     uint64_t root;
 };
 
 /* What the sets taken from it depend on. */
 struct sets_key {
-    int64_t n_train, n_test;
+    int64_t n_train, whole, n_test;
     int n_probe_sets;
     struct probe_set probe[TASK_MAX_PROBE_SETS];
 };
@@ -65,21 +67,45 @@ void worker_destroy(struct worker *w)
     free(w);
 }
 
+/* Keys are compared byte by byte. */
+static void make_data_key(const struct config *c, uint64_t root, struct data_key *key)
+{
+    memset(key, 0, sizeof *key);
+    key->classes.data.label_noise = c->data.label_noise;
+    key->classes.data.noise_test = c->data.noise_test;
+    key->classes.data.prior = c->data.prior;
+    key->classes.data.imbalance = c->data.imbalance;
+    key->classes.data.prior_order = c->data.prior_order;
+    key->classes.seeds.subset = c->seeds.subset;
+    key->classes.seeds.noise = c->seeds.noise;
+    key->stream.data = c->data;
+    key->stream.data.label_noise = key->stream.data.imbalance = key->stream.data.mixup = 0;
+    key->stream.data.noise_test = key->stream.data.augment_train_metrics = false;
+    key->stream.data.prior = key->stream.data.prior_order = key->stream.data.augment = 0;
+    key->stream.data.pad = key->stream.data.cutout = key->stream.data.augreps = 0;
+    memcpy(key->stream.extra, c->extra, sizeof c->extra);
+    key->root = root;
+}
+
 enum err_code worker_data(struct worker *w, const struct config *c, uint64_t root,
                           const struct data **out, struct err *e)
 {
     struct data_key key;
-    memset(&key, 0, sizeof key); /* keys are compared byte by byte */
-    key.config.data = c->data;
-    memcpy(key.config.extra, c->extra, sizeof c->extra);
-    key.root = root;
+    make_data_key(c, root, &key);
     *out = &w->data;
-    if (w->has_data && memcmp(&key, &w->data_key, sizeof key) == 0 &&
-        data_failed(&w->data, NULL) == ERR_OK)
-        return ERR_OK;
-    forget_data(w);
-    memset(&w->data, 0, sizeof w->data);
-    TRY(data_open(c, root, &w->data, e));
+    bool good = w->has_data && data_failed(&w->data, NULL) == ERR_OK;
+    if (good && memcmp(&key, &w->data_key, sizeof key) == 0) return ERR_OK;
+    if (good && root == w->data_key.root &&
+        memcmp(&key.stream, &w->data_key.stream, sizeof key.stream) == 0) {
+        forget_sets(w);
+        enum err_code rc = data_classes(&w->data, c, root, e);
+        if (rc != ERR_OK) forget_data(w);
+        TRY(rc);
+    } else {
+        forget_data(w);
+        memset(&w->data, 0, sizeof w->data);
+        TRY(data_open(c, root, &w->data, e));
+    }
     w->data_key = key;
     w->has_data = true;
     return ERR_OK;
@@ -90,18 +116,41 @@ enum err_code worker_data_failed(const struct worker *w, struct err *e)
     return w->has_data ? data_failed(&w->data, e) : ERR_OK;
 }
 
-/* The training set of a finite pool: the first n of a permutation, so that a larger set
- * contains a smaller one. *order is to free(); NULL for an endless stream. */
-static enum err_code train_order(const struct worker *w, int64_t **order, struct err *e)
+/* Training samples of an endless stream: from its start, or with a seed of their own from far
+ * away. */
+static enum err_code choose_endless(struct worker *w, const struct sets_key *key,
+                                    double *budget, struct err *e)
 {
-    int64_t pool = w->data.shape.pool[SPLIT_TRAIN];
-    *order = NULL;
-    if (pool == INT64_MAX) return ERR_OK;
-    *order = malloc((size_t)pool * sizeof **order);
-    if (!*order) return ERR(e, ERR_NOMEM, "no memory for %lld indices", (long long)pool);
-    struct rng r = rng_stream(w->data_key.root, RNG_SUBSET, 0);
-    rng_permutation(&r, pool, *order);
-    return ERR_OK;
+    bool follows = w->data_key.classes.seeds.subset == SEED_FOLLOWS;
+    uint64_t far = rng_seed(w->data.classes.subset_seed, 0) >> 2; /* indices stay positive */
+    struct samples all = {.data = &w->data,
+                          .split = SPLIT_TRAIN,
+                          .n = key->n_train,
+                          .first = follows ? 0 : (int64_t)far,
+                          .skewed = w->data.classes.share != NULL};
+    w->sets.train = w->sets.pool = all;
+    return samples_load(&w->sets.train, budget, &w->sets_arena, e);
+}
+
+/* Training samples of a finite pool: the first n of a permutation, so that a larger set
+ * contains a smaller one. Where a prior leaves only some, the pool is those. */
+static enum err_code choose_finite(struct worker *w, const struct sets_key *key, double *budget,
+                                   struct err *e)
+{
+    struct samples all = {.data = &w->data, .split = SPLIT_TRAIN};
+    struct arena *arena = &w->sets_arena;
+    int64_t *order;
+    double none = 0;
+    TRY(data_subset(&w->data, key->whole, &order, &all.n, e));
+    INVARIANT(key->n_train <= all.n);
+    w->sets.train = w->sets.pool = all;
+    w->sets.train.n = key->n_train;
+    w->sets.train.index = order;
+    w->sets.pool.index = w->data.classes.share ? order : NULL;
+    enum err_code rc = samples_load(&w->sets.pool, &none, arena, e);
+    if (rc == ERR_OK) rc = samples_load(&w->sets.train, budget, arena, e);
+    free(order);
+    return rc;
 }
 
 static enum err_code make_probes(struct worker *w, const struct probe_set *set, int i,
@@ -111,7 +160,7 @@ static enum err_code make_probes(struct worker *w, const struct probe_set *set, 
     struct config c;
     *probe = (struct samples){&w->data, (enum split)set->split, set->n};
     if (set->n_patches) {
-        probe_config(set, &w->data_key.config, &c);
+        probe_config(set, &w->data_key.stream, &c);
         TRY(data_open(&c, w->data_key.root, &w->probe_data[i], e));
         probe->data = &w->probe_data[i];
     }
@@ -125,16 +174,12 @@ static enum err_code make_probes(struct worker *w, const struct probe_set *set, 
 
 static enum err_code make_sets(struct worker *w, const struct sets_key *key, struct err *e)
 {
-    double budget = SAMPLES_BUDGET;
     struct worker_sets *sets = &w->sets;
     const struct data *data = &w->data;
-    int64_t *order;
-    TRY(train_order(w, &order, e));
-    sets->train = (struct samples){data, SPLIT_TRAIN, key->n_train, order};
+    double budget = SAMPLES_BUDGET;
     sets->test = (struct samples){data, SPLIT_TEST, key->n_test};
-    enum err_code rc = samples_load(&sets->train, &budget, &w->sets_arena, e);
-    free(order);
-    TRY(rc);
+    TRY(data->shape.pool[SPLIT_TRAIN] == INT64_MAX ? choose_endless(w, key, &budget, e)
+                                                   : choose_finite(w, key, &budget, e));
     TRY(samples_load(&sets->test, &budget, &w->sets_arena, e));
     for (int i = 0; i < key->n_probe_sets; i++)
         TRY(make_probes(w, &key->probe[i], i, &budget, e));
@@ -147,6 +192,7 @@ enum err_code worker_samples(struct worker *w, const struct setup *s,
     struct sets_key key;
     memset(&key, 0, sizeof key);
     key.n_train = s->n_train;
+    key.whole = s->whole;
     key.n_test = s->n_test;
     key.n_probe_sets = s->record->n_layers ? s->record->n_probe_sets : 0;
     memcpy(key.probe, s->record->probe, sizeof key.probe);

@@ -37,10 +37,11 @@ enum err_code worker_data_failed(const struct worker *w, struct err *e);
 /* The sets that a trial draws from, likewise kept from trial to trial. */
 struct worker_sets {
     struct samples train, test, probe[TASK_MAX_PROBE_SETS];
+    struct samples pool; /* what an ideal world draws from; never held. Endless: n is nothing */
 };
 
-/* Training set: a subset of a finite pool seeded by the root seed alone, or the first samples
- * of an endless stream. Test set: the first samples of its split. Probes: see probe.h. Sets are held in
+/* Training set: a subset of a finite pool, or the first samples of an endless stream; which ones
+ * seeds.subset says, and data.prior. Test set: the first samples of its split. Probes: see probe.h. Sets are held in
  * memory as far as SAMPLES_BUDGET reaches, the training set first. Call worker_data before, for
  * the same trial. Borrowed until the next call. Local.
  * errors   ERR_NOMEM */
