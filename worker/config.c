@@ -80,7 +80,7 @@ static const struct field rows[] = {
      AT(data.path),
      .size = TASK_PATH,
      .fallback = "",
-     ONLY("data.name", "idx fitted cifar10 cifar100 cifar5m npy npz hdf5"),
+     ONLY("data.name", "idx cifar10 cifar100 cifar5m npy npz hdf5 fitted"),
      ID},
     {{"data.labels", "which of its two labels an image has", NULL},
      FIELD_NAME,

@@ -117,17 +117,18 @@ enum err_code data_open(const struct config *c, uint64_t root, struct data *out,
     struct data data = {.stream = stream_of(c)};
     *out = (struct data){0};
     TRY(data.stream->shape(c, &data.shape, e));
+    TRY(classes_open(c, root, data.shape.classes, &data.classes, e));
     data.failure = calloc(1, sizeof *data.failure);
-    if (!data.failure) return ERR(e, ERR_NOMEM, "no memory to open a data set");
-    pthread_mutex_init(&data.failure->lock, NULL);
-    enum err_code rc = classes_open(c, root, data.shape.classes, &data.classes, e);
+    enum err_code rc =
+        data.failure ? ERR_OK : ERR(e, ERR_NOMEM, "no memory to open a data set");
+    if (data.failure) pthread_mutex_init(&data.failure->lock, NULL);
     if (rc == ERR_OK) rc = data.stream->open(c, root, &data, e);
     if (rc == ERR_OK) {
         *out = data;
         return ERR_OK;
     }
-    classes_close(&data.classes);
     free(data.failure);
+    classes_close(&data.classes);
     return rc;
 }
 
@@ -141,32 +142,9 @@ enum err_code data_classes(struct data *data, const struct config *c, uint64_t r
 void data_close(struct data *data)
 {
     if (data->stream) data->stream->close(data);
-    classes_close(&data->classes);
     free(data->failure);
+    classes_close(&data->classes);
     *data = (struct data){0};
-}
-
-void data_fail(const struct data *data, const struct err *why)
-{
-    struct data_failure *f = data->failure;
-    pthread_mutex_lock(&f->lock);
-    if (f->first.code == ERR_OK) f->first = *why;
-    pthread_mutex_unlock(&f->lock);
-}
-
-enum err_code data_failed(const struct data *data, struct err *e)
-{
-    struct data_failure *f = data->failure;
-    pthread_mutex_lock(&f->lock);
-    struct err first = f->first;
-    pthread_mutex_unlock(&f->lock);
-    if (first.code != ERR_OK && e) *e = first;
-    return first.code;
-}
-
-void data_levels(real level[DATA_LEVELS])
-{
-    for (int i = 0; i < DATA_LEVELS; i++) level[i] = ((real)i / 255 - (real)0.5) / (real)0.5;
 }
 
 void data_fetch(const struct data *data, enum split split, const int64_t *index, int64_t n,
@@ -258,4 +236,27 @@ enum err_code data_subset(const struct data *data, int64_t whole, int64_t **out,
     enum err_code rc = data->classes.share ? skew(data, whole, *out, n, e) : ERR_OK;
     if (rc != ERR_OK) free(*out);
     return rc;
+}
+
+void data_fail(const struct data *data, const struct err *why)
+{
+    struct data_failure *f = data->failure;
+    pthread_mutex_lock(&f->lock);
+    if (f->first.code == ERR_OK) f->first = *why;
+    pthread_mutex_unlock(&f->lock);
+}
+
+enum err_code data_failed(const struct data *data, struct err *e)
+{
+    struct data_failure *f = data->failure;
+    pthread_mutex_lock(&f->lock);
+    struct err first = f->first;
+    pthread_mutex_unlock(&f->lock);
+    if (first.code != ERR_OK && e) *e = first;
+    return first.code;
+}
+
+void data_levels(real level[DATA_LEVELS])
+{
+    for (int i = 0; i < DATA_LEVELS; i++) level[i] = ((real)i / 255 - (real)0.5) / (real)0.5;
 }

@@ -13,13 +13,13 @@
 #include "worker/represent.h"
 #include "worker/seeds.h"
 
-/* The outputs of a pass over the first n samples of a batch, as a loss takes them. */
-static struct loss_input outputs_of(const struct trainer *t, const struct batch *b, int64_t n)
+/* The outputs of a pass over n samples, as a loss takes them. */
+static struct loss_input outputs_of(const struct trainer *t, int64_t n, const int32_t *label)
 {
     return (struct loss_input){.n = n,
                                .k = t->setup.outputs,
                                .f = graph_output(&t->setup.graph)->y,
-                               .label = b->label,
+                               .label = label,
                                .log_prior = t->log_prior,
                                .config = t->setup.config};
 }
@@ -36,7 +36,7 @@ void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, b
         samples_range(set, i, count, &t->batch);
         if (augmented) feed_augment(&t->feed, set, t->step, i, &t->batch);
         graph_forward(g, t->batch.x, count, GRAPH_EVAL);
-        struct loss_input in = outputs_of(t, &t->batch, count);
+        struct loss_input in = outputs_of(t, count, t->batch.label);
         total += loss->value(&in, 1 / (real)n, gradient ? graph_output(g)->dy : NULL);
         if (!loss->no_logits) loss_score(count, in.k, in.f, in.label, &correct, &soft);
         if (gradient) graph_backward(g, count, i > 0);
@@ -118,14 +118,14 @@ static enum err_code record(struct trainer *t, int64_t r, const struct trainer_h
  * With mixup, of both labels by their weights. */
 static double batch_loss(struct trainer *t, const struct batch *b)
 {
-    const struct setup *s = &t->setup;
-    struct node *out = graph_output(&s->graph);
-    struct loss_input in = outputs_of(t, b, s->batch);
-    if (!b->label2) return s->loss->value(&in, 1 / (real)s->batch, out->dy);
-    double one = s->loss->value(&in, b->mix / (real)s->batch, out->dy);
+    const struct loss *loss = t->setup.loss;
+    real scale = 1 / (real)b->n, *dy = graph_output(&t->setup.graph)->dy;
+    struct loss_input in = outputs_of(t, b->n, b->label);
+    if (!b->label2) return loss->value(&in, scale, dy);
+    double one = loss->value(&in, b->mix * scale, dy);
     in.label = b->label2;
-    double other = s->loss->value(&in, (1 - b->mix) / (real)s->batch, t->dy2);
-    for (int64_t i = 0; i < s->batch * s->outputs; i++) out->dy[i] += t->dy2[i];
+    double other = loss->value(&in, (1 - b->mix) * scale, t->dy2);
+    for (int64_t i = 0; i < in.n * in.k; i++) dy[i] += t->dy2[i];
     return (double)b->mix * one + (double)(1 - b->mix) * other;
 }
 

@@ -93,16 +93,14 @@ enum err_code worker_data(struct worker *w, const struct config *c, uint64_t roo
     struct data_key key;
     make_data_key(c, root, &key);
     *out = &w->data;
-    bool sound = w->has_data && data_failed(&w->data, NULL) == ERR_OK;
-    if (sound && memcmp(&key, &w->data_key, sizeof key) == 0) return ERR_OK;
-    if (sound && root == w->data_key.root &&
+    bool good = w->has_data && data_failed(&w->data, NULL) == ERR_OK;
+    if (good && memcmp(&key, &w->data_key, sizeof key) == 0) return ERR_OK;
+    if (good && root == w->data_key.root &&
         memcmp(&key.stream, &w->data_key.stream, sizeof key.stream) == 0) {
         forget_sets(w);
-        w->has_data = data_classes(&w->data, c, root, e) == ERR_OK;
-        if (!w->has_data) {
-            data_close(&w->data);
-            return e->code;
-        }
+        enum err_code rc = data_classes(&w->data, c, root, e);
+        if (rc != ERR_OK) forget_data(w);
+        TRY(rc);
     } else {
         forget_data(w);
         memset(&w->data, 0, sizeof w->data);
@@ -155,15 +153,14 @@ static enum err_code choose_finite(struct worker *w, const struct sets_key *key,
     return rc;
 }
 
-static enum err_code make_probes(struct worker *w, const struct config *trial,
-                                 const struct probe_set *set, int i, double *budget,
-                                 struct err *e)
+static enum err_code make_probes(struct worker *w, const struct probe_set *set, int i,
+                                 double *budget, struct err *e)
 {
     struct samples *probe = &w->sets.probe[i];
     struct config c;
-    *probe = (struct samples){.data = &w->data, .split = (enum split)set->split, .n = set->n};
+    *probe = (struct samples){&w->data, (enum split)set->split, set->n};
     if (set->n_patches) {
-        probe_config(set, trial, &c);
+        probe_config(set, &w->data_key.stream, &c);
         TRY(data_open(&c, w->data_key.root, &w->probe_data[i], e));
         probe->data = &w->probe_data[i];
     }
@@ -175,8 +172,7 @@ static enum err_code make_probes(struct worker *w, const struct config *trial,
     return rc;
 }
 
-static enum err_code make_sets(struct worker *w, const struct config *c,
-                               const struct sets_key *key, struct err *e)
+static enum err_code make_sets(struct worker *w, const struct sets_key *key, struct err *e)
 {
     struct worker_sets *sets = &w->sets;
     const struct data *data = &w->data;
@@ -186,7 +182,7 @@ static enum err_code make_sets(struct worker *w, const struct config *c,
                                                    : choose_finite(w, key, &budget, e));
     TRY(samples_load(&sets->test, &budget, &w->sets_arena, e));
     for (int i = 0; i < key->n_probe_sets; i++)
-        TRY(make_probes(w, c, &key->probe[i], i, &budget, e));
+        TRY(make_probes(w, &key->probe[i], i, &budget, e));
     return ERR_OK;
 }
 
@@ -203,7 +199,7 @@ enum err_code worker_samples(struct worker *w, const struct setup *s,
     *out = &w->sets;
     if (w->has_sets && memcmp(&key, &w->sets_key, sizeof key) == 0) return ERR_OK;
     forget_sets(w);
-    TRY(make_sets(w, s->config, &key, e));
+    TRY(make_sets(w, &key, e));
     w->sets_key = key;
     w->has_sets = true;
     return ERR_OK;
