@@ -56,8 +56,8 @@ void augment_cutout(const struct augment *a, int64_t y, int64_t x, real *image);
 void augment_image(const struct augment *a, uint64_t seed, enum rng_purpose purpose,
                    uint64_t index, real *image, real *room);
 
-/* x[n, dim] <- weight x + (1 - weight) x[partner], the partners a permutation and the weight one
- * for all, drawn from Beta(alpha, alpha) by (seed, RNG_MIXUP, step). label2[n] receives the
+/* x[n, dim] <- weight x + (1 - weight) x[partner], the partners a permutation and the weight
+ * one for all, drawn from Beta(alpha, alpha) by (seed, RNG_MIXUP, step). label2[n] receives the
  * partners' labels. room[dim] and partner[n] are scratch. Returns the weight. Local.
  * source   arXiv 1710.09412, equation 1 */
 real augment_mixup(double alpha, uint64_t seed, int64_t step, int64_t n, int64_t dim, real *x,

@@ -84,28 +84,6 @@ enum { DATA_LEVELS = 256 };
 /* The value of each of the levels of a pixel, in [-1, 1]: those of torchvision's ToTensor and
  * Normalize(0.5, 0.5). */
 void data_levels(real level[DATA_LEVELS]);
-/* Changes the priors and label noise of an open data set to those of a configuration. Local.
- * errors   ERR_NOMEM */
-enum err_code data_classes(struct data *data, const struct config *c, uint64_t root,
-                           struct err *e);
-
-/* stream->fetch with label noise. Same arguments. Local. */
-void data_fetch(const struct data *data, enum split split, const int64_t *index, int64_t n,
-                real *x, int32_t *label);
-
-/* The same for training samples of an endless stream whose classes have a prior: sample i is
- * the first that is accepted of a sequence that begins with index i. label is wanted. Local.
- * cost     a fetch of one sample for each candidate */
-void data_fetch_skewed(const struct data *data, const int64_t *index, int64_t n, real *x,
-                       int32_t *label);
-
-/* Which samples of a finite training split a trial may see, in the order of the permutation that
- * the subset seed draws: of each class as many as the prior leaves where `whole` samples would
- * be. *out[*n] is to free. Local.
- * errors   ERR_CONFIG if the split has too few of a class; ERR_NOMEM
- * cost     without a prior no sample is fetched, with one all are */
-enum err_code data_subset(const struct data *data, int64_t whole, int64_t **out, int64_t *n,
-                          struct err *e);
 
 /* Changes the priors and label noise of an open data set to those of a configuration. Local.
  * errors   ERR_NOMEM */
@@ -122,9 +100,9 @@ void data_fetch(const struct data *data, enum split split, const int64_t *index,
 void data_fetch_skewed(const struct data *data, const int64_t *index, int64_t n, real *x,
                        int32_t *label);
 
-/* Which samples of a finite training split a trial may see, in the order of the permutation that
- * the subset seed draws: of each class as many as the prior leaves where `whole` samples would
- * be. *out[*n] is to free. Local.
+/* Which samples of a finite training split a trial may see, in the order of the permutation
+ * that the subset seed draws: of each class as many as the prior leaves where `whole` samples
+ * would be. *out[*n] is to free. Local.
  * errors   ERR_CONFIG if the split has too few of a class; ERR_NOMEM
  * cost     without a prior no sample is fetched, with one all are */
 enum err_code data_subset(const struct data *data, int64_t whole, int64_t **out, int64_t *n,

@@ -10,10 +10,10 @@
  * components, W_k the data.components largest of the class's covariance less sigma_k^2, and
  * sigma_k^2 the mean of all other eigenvalues, so that the covariance is right along the
  * components and its trace is right. Both splits are endless.
- * cost     open: 2 n dim^2 flops for n training samples, and an eigenproblem of size dim a class;
- *          a sample: 2 dim components flops
- * errors   ERR_CONFIG for a base that is endless, or larger than 4096 numbers a sample; those of
- *          the base; ERR_NOMEM
+ * cost     open: 2 n dim^2 flops for n training samples, and an eigenproblem of size dim for
+ *          each class; a sample: 2 dim components flops
+ * errors   ERR_CONFIG for a base that is endless, or larger than 4096 numbers a sample; those
+ *          of the base; ERR_NOMEM
  * source   Tipping & Bishop, Probabilistic principal component analysis, 1999, section 3.2 */
 enum err_code data_fitted_shape(const struct config *c, struct data_shape *out, struct err *e);
 enum err_code data_fitted_open(const struct config *c, uint64_t root, struct data *data,

@@ -128,7 +128,8 @@ static void *look_ahead(void *argument)
     return NULL;
 }
 
-/* Signals are the main thread's. Where no thread can be had, batches are made when asked for. */
+/* Signals are the main thread's. Where no thread is to be had, batches are made when asked
+ * for. */
 static void start_thread(struct feed *f)
 {
     sigset_t all, before;

@@ -5,9 +5,10 @@
  *   ideal world   batch t is samples t B .. (t + 1) B - 1 of an endless stream, or of one
  *                 permutation of a finite pool: no sample twice
  *
- * Images are augmented by (seeds.augment, t B + place in the batch), whoever prepares them. With
- * data.augreps: r, a sample has r variants instead, functions of the sample and a number below
- * r: a finite ideal pool is laid out r times, and epoch e of a real world sees variant e mod r.
+ * Images are augmented by (seeds.augment, t B + place in the batch), whoever prepares them.
+ * With data.augreps: r, a sample has r variants instead, functions of the sample and a number
+ * below r: a finite ideal pool is laid out r times, and epoch e of a real world sees variant
+ * e mod r.
  *
  * Where preparing a batch takes time, a thread makes batch t + 1 while t is trained on. */
 #ifndef SHOAL_WORKER_FEED_H
@@ -49,8 +50,8 @@ struct feed {
 };
 
 /* Prepares to serve a trial. With views = 2, rows 2i and 2i + 1 of a batch are one sample under
- * two augmentations. The feed must stay where it is until feed_clear, which is fine for a zeroed
- * one. Local.
+ * two augmentations. The feed must stay where it is until feed_clear, which is fine for a
+ * zeroed one. Local.
  * errors   ERR_CONFIG where the settings have no meaning for two views; ERR_NOMEM */
 enum err_code feed_init(struct feed *f, const struct setup *s, const struct worker_sets *sets,
                         const struct task *task, int64_t views, struct arena *arena,
@@ -64,8 +65,8 @@ void feed_clear(struct feed *f);
 const struct batch *feed_take(struct feed *f, int64_t step);
 
 /* Changes samples first..first+b->n-1 of the training set, which b holds, as training changes
- * its own: with fresh draws at each step, or with data.augreps the first variant. May run beside
- * the thread. Local. */
+ * its own: with fresh draws at each step, or with data.augreps the first variant. May run
+ * beside the thread. Local. */
 void feed_augment(struct feed *f, const struct samples *train, int64_t step, int64_t first,
                   struct batch *b);
 

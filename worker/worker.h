@@ -40,10 +40,10 @@ struct worker_sets {
     struct samples pool; /* what an ideal world draws from; never held. Endless: n is nothing */
 };
 
-/* Training set: a subset of a finite pool, or the first samples of an endless stream; which ones
- * seeds.subset says, and data.prior. Test set: the first samples of its split. Probes: see probe.h. Sets are held in
- * memory as far as SAMPLES_BUDGET reaches, the training set first. Call worker_data before, for
- * the same trial. Borrowed until the next call. Local.
+/* Training set: a subset of a finite pool, or the first samples of an endless stream; which
+ * ones seeds.subset says, and data.prior. Test set: the first samples of its split. Probes: see
+ * probe.h. Sets are held in memory as far as SAMPLES_BUDGET reaches, the training set first.
+ * Call worker_data before, for the same trial. Borrowed until the next call. Local.
  * errors   ERR_NOMEM */
 enum err_code worker_samples(struct worker *w, const struct setup *s,
                              const struct worker_sets **out, struct err *e);
