@@ -8,7 +8,9 @@
 #ifndef SHOAL_WORKER_TRAINER_H
 #define SHOAL_WORKER_TRAINER_H
 
+#include "worker/dynamics.h"
 #include "worker/feed.h"
+#include "worker/score.h"
 #include "worker/setup.h"
 #include "worker/worker.h"
 
@@ -29,6 +31,8 @@ struct trainer {
     struct optim optim;
     real *log_prior;          /* [outputs] for a loss that needs it, else NULL */
     struct measured measured; /* at the latest record */
+    struct score score;       /* of the latest evaluation, if a metric needs one */
+    struct dynamics dynamics;
     int64_t step;             /* updates done */
     struct feed feed;         /* training batches */
     real *dy2;                /* [B, outputs] mixup: gradient by the second labels */
