@@ -78,7 +78,7 @@ void dynamics_kernel(struct trainer *t, double *kernel);
 
 /* Centred alignment of a kernel of the probes with that of their labels, 1 where two samples
  * are of one class and else 0. Local.
- * source   arXiv 1203.0550, equations 1 and 4 */
+ * source   arXiv 1203.0550 */
 double dynamics_alignment(struct trainer *t, const double *kernel);
 
 /* The features of the network as it is, to d->feature. Local. */
