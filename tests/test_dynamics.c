@@ -40,6 +40,7 @@ static double *copy(const real *x, int64_t n)
 /* hessian[n, n] by differences of gradients along each parameter, made symmetric. */
 static int dense_hessian(struct trainer *t, double *hessian)
 {
+    const double step = 1e-7; /* no unit of a small network is that near its kink */
     struct graph *g = &t->setup.graph;
     struct evaluation unused;
     int64_t place[MOST];
@@ -47,12 +48,12 @@ static int dense_hessian(struct trainer *t, double *hessian)
     double up[MOST];
     for (int i = 0; i < n; i++) {
         real at = g->w[place[i]];
-        g->w[place[i]] = at + h;
+        g->w[place[i]] = at + step;
         trainer_evaluate(t, &t->sets->train, 40, true, &unused);
         for (int j = 0; j < n; j++) up[j] = g->dw[place[j]];
-        g->w[place[i]] = at - h;
+        g->w[place[i]] = at - step;
         trainer_evaluate(t, &t->sets->train, 40, true, &unused);
-        for (int j = 0; j < n; j++) hessian[i * n + j] = (up[j] - g->dw[place[j]]) / (2 * h);
+        for (int j = 0; j < n; j++) hessian[i * n + j] = (up[j] - g->dw[place[j]]) / (2 * step);
         g->w[place[i]] = at;
     }
     for (int i = 0; i < n; i++)
@@ -111,6 +112,9 @@ START_TEST(test_sharpness_and_trace_match_a_dense_hessian)
     c.data.classes = 2;
     c.model.freeze_output = true; /* a part of the parameters */
     c.optim.loss = core_row(&losses, "logistic");
+    dynamics_ran_destroy(dynamics_run(&c, &r, look_at_curvature));
+    c = dynamics_config();
+    c.model.activation = core_row(&activations, "relu");
     dynamics_ran_destroy(dynamics_run(&c, &r, look_at_curvature));
     c = dynamics_config();
     c.optim.loss = core_row(&losses, "mse");

@@ -147,7 +147,7 @@ double dynamics_flops(const struct setup *s)
     double forward = graph_forward_flops(&s->graph), p = (double)d.feature_probes;
     double gradient = forward + graph_backward_flops(&s->graph);
     double side = fmin(p, (double)d.feature_dim);
-    double product = 2 * (double)d.samples * gradient;
+    double product = (double)d.samples * (2 * gradient + forward);
     if (needs & METRIC_KERNEL) flops += (records + 1) * (m * gradient + m * m * (double)d.n);
     if (needs & METRIC_FEATURES)
         flops += (records + 1) * (p * forward + p * p * (double)d.feature_dim);

@@ -97,7 +97,7 @@ double dynamics_participation(const struct dynamics *d);
  * residual of the largest Ritz value is below tolerance times its absolute value, or for `most`
  * (up to DYNAMICS_LANCZOS) iterations. An unfinished iteration gives too little. Products with
  * the Hessian are central differences of gradients, see dynamics_hessian.c. Local.
- * cost     two gradients of d->samples samples per iteration */
+ * cost     two gradients and a forward pass of d->samples samples per iteration */
 double dynamics_sharpness(struct trainer *t, int most, double tolerance);
 
 /* The trace of the Hessian: the mean of z'Hz over DYNAMICS_HUTCHINSON random vectors of +1 and

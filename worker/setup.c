@@ -239,6 +239,7 @@ enum err_code setup_init(struct setup *s, const struct table *known, struct aren
     TRY(resolve_steps(s, e));
     TRY(resolve_records(s, arena, e));
     TRY(resolve_network(s, arena, e));
+    s->graph.notes_kinks = s->needs & (METRIC_SHARPNESS | METRIC_TRACE);
     TRY(resolve_layers(s, e));
     int64_t most = setup_most(s);
     for (int i = 0; i < record->n_probe_sets; i++)

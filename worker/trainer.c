@@ -49,6 +49,13 @@ void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, b
     score_finish(&t->score, out);
 }
 
+void trainer_backward(struct trainer *t, int64_t n, double scale, bool accumulate)
+{
+    struct loss_input in = outputs_of(t, n);
+    t->setup.loss->value(&in, (real)scale, graph_output(&t->setup.graph)->dy);
+    graph_backward(&t->setup.graph, n, accumulate);
+}
+
 /* Euclidean norm of all parameters' part of a block. */
 static double norm(const struct graph *g, const real *block)
 {

@@ -60,4 +60,8 @@ enum err_code trainer_run(struct worker *worker, const struct trial *trial,
 void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, bool gradient,
                       struct evaluation *out);
 
+/* After a forward pass of the batch's first n samples: their loss's gradient, times scale, to
+ * t->setup.graph.dw, as graph_backward does. Local. */
+void trainer_backward(struct trainer *t, int64_t n, double scale, bool accumulate);
+
 #endif
