@@ -48,7 +48,7 @@ static double margin_of(int64_t k, const real *f, int32_t label)
     if (k == 1) return label == 1 ? (double)f[0] : -(double)f[0];
     double other = -(double)INFINITY;
     for (int64_t j = 0; j < k; j++)
-        if (j != label && !((double)f[j] <= other)) other = (double)f[j];
+        if (j != label && (f[j] != f[j] || (double)f[j] > other)) other = (double)f[j];
     return (double)f[label] - other;
 }
 
