@@ -3,6 +3,8 @@
 #include "tests/dynamics_case.h"
 
 #include "linalg/metric.h"
+#include "worker/gram.h"
+#include "worker/vector.h"
 
 void dsyev_(const char *job, const char *uplo, const int *n, double *a, const int *lda,
             double *value, double *work, const int *lwork, int *info);
@@ -10,7 +12,7 @@ void dgesvd_(const char *jobu, const char *jobv, const int *m, const int *n, dou
              const int *lda, double *s, double *u, const int *ldu, double *v, const int *ldv,
              double *work, const int *lwork, int *info);
 
-enum { MOST = 128, PROBES = 32 };
+enum { MOST = 384, PROBES = 32 };
 
 /* Central differences of gradients, or of outputs: errors near 1e-10. */
 static const double h = 1e-5;
@@ -45,7 +47,7 @@ static int dense_hessian(struct trainer *t, double *hessian)
     struct evaluation unused;
     int64_t place[MOST];
     int n = places(g, place);
-    double up[MOST];
+    static double up[MOST];
     for (int i = 0; i < n; i++) {
         real at = g->w[place[i]];
         g->w[place[i]] = at + step;
@@ -81,7 +83,8 @@ static enum err_code look_at_curvature(struct trainer *t, double *values, struct
 {
     (void)values, (void)e;
     static double hessian[MOST * MOST];
-    double value[MOST], work[34 * MOST], trace = 0, spread = 0;
+    static double value[MOST], work[34 * MOST];
+    double trace = 0, spread = 0;
     int n = dense_hessian(t, hessian), size = 34 * MOST, info;
     double wanted = plain_hutchinson(n, hessian), got = t->measured.hessian_trace;
     for (int i = 0; i < n; i++) trace += hessian[i * n + i];
@@ -115,6 +118,7 @@ START_TEST(test_sharpness_and_trace_match_a_dense_hessian)
     dynamics_ran_destroy(dynamics_run(&c, &r, look_at_curvature));
     c = dynamics_config();
     c.model.activation = core_row(&activations, "relu");
+    c.model.width = 32;
     dynamics_ran_destroy(dynamics_run(&c, &r, look_at_curvature));
     c = dynamics_config();
     c.optim.loss = core_row(&losses, "mse");
@@ -312,10 +316,28 @@ START_TEST(test_kernel_matches_differences_per_sample)
 {
     struct config c = dynamics_config();
     struct record r = dynamics_record(true);
+    c.data.classes = 5;
     dynamics_ran_destroy(dynamics_run(&c, &r, look_at_kernel));
     c.data.classes = 2;
     c.optim.loss = core_row(&losses, "logistic"); /* one output */
     dynamics_ran_destroy(dynamics_run(&c, &r, look_at_kernel));
+}
+END_TEST
+
+START_TEST(test_gram_of_long_rows_is_summed_in_pieces)
+{
+    enum { LONG = 150000 };
+    static real x[3 * LONG];
+    static double scratch[3 * LONG];
+    double gram[9];
+    struct rng r = rng_stream(2, RNG_TESTING, 0);
+    for (int i = 0; i < 3 * LONG; i++) x[i] = rng_normal(&r);
+    ck_assert_int_lt(gram_scratch(3, LONG), 3 * LONG / 2);
+    gram_rows(3, LONG, x, false, scratch, gram);
+    for (int a = 0; a < 3; a++)
+        for (int b = 0; b < 3; b++)
+            ck_assert_double_eq_tol(gram[3 * a + b],
+                                    vector_dot(LONG, x + a * LONG, x + b * LONG), 1e-8);
 }
 END_TEST
 
@@ -508,6 +530,7 @@ int main(int argc, char **argv)
     tcase_add_test(t, test_kinks_are_held);
     tcase_add_test(t, test_movement_is_that_of_trained_weights_and_measuring_moves_none);
     tcase_add_test(t, test_kernel_matches_differences_per_sample);
+    tcase_add_test(t, test_gram_of_long_rows_is_summed_in_pieces);
     tcase_add_test(t, test_features_match_linalg_and_a_decomposition);
     tcase_add_test(t, test_linear_model_has_a_constant_kernel);
     tcase_add_test(t, test_cost_is_planned_and_nothing_where_nobody_asks);

@@ -13,12 +13,13 @@ struct answers {
     int32_t label[N];
 };
 
-/* Outputs in steps of a half, so that there are ties; class 1 is rare, class 3 is absent. */
-static struct answers draw(int64_t k)
+/* Outputs, for ties in steps of a half; class 1 is rare, class 3 is absent. */
+static struct answers draw(int64_t k, bool ties)
 {
     struct answers a = {.k = k, .classes = k == 1 ? 2 : k};
     struct rng r = rng_stream(3, RNG_TESTING, (uint64_t)k);
-    for (int64_t i = 0; i < N * k; i++) a.f[i] = (real)0.5 * (real)round(4 * rng_normal(&r));
+    for (int64_t i = 0; i < N * k; i++)
+        a.f[i] = (real)(ties ? round(4 * rng_normal(&r)) / 2 : 2 * rng_normal(&r));
     for (int i = 0; i < N; i++) {
         a.label[i] = (int32_t)rng_below(&r, (uint64_t)a.classes);
         if (a.label[i] == 3 || (a.label[i] == 1 && i % 8)) a.label[i] = 0;
@@ -128,8 +129,8 @@ static void check_margins(const struct answers *a, const struct evaluation *out)
 
 START_TEST(test_scores_are_the_plain_counts)
 {
-    for (int64_t k = 1; k <= MOST_K; k++) {
-        struct answers a = draw(k);
+    for (int i = 0; i < 2 * MOST_K; i++) {
+        struct answers a = draw(1 + i / 2, i % 2);
         struct evaluation out = evaluate(&a, METRIC_SCORE | METRIC_MARGIN, 7);
         check_classes(&a, &out);
         check_confidence(&a, &out);
@@ -158,7 +159,7 @@ END_TEST
 
 START_TEST(test_what_was_not_asked_for_or_is_no_number_is_nan)
 {
-    struct answers a = draw(3);
+    struct answers a = draw(3, true);
     struct evaluation score = evaluate(&a, METRIC_SCORE, 1);
     struct evaluation margin = evaluate(&a, METRIC_MARGIN, 1);
     struct evaluation none = evaluate(&a, 0, 1), empty = evaluate(&a, METRIC_SCORE, 0);
