@@ -46,11 +46,31 @@ START_TEST(test_measuring_leaves_no_trace)
 }
 END_TEST
 
+START_TEST(test_every_metric_is_the_same_alone)
+{
+    struct config c = dynamics_config();
+    struct record all = dynamics_record(true), one = all;
+    struct dynamics_ran *a = dynamics_run(&c, &all, NULL);
+    one.n_metrics = 1;
+    for (int i = 0; i < all.n_metrics; i++) {
+        memcpy(one.metric[0], all.metric[i], sizeof one.metric[0]);
+        struct dynamics_ran *b = dynamics_run(&c, &one, NULL);
+        for (int64_t k = 0; k < a->shape.records; k++)
+            ck_assert_msg(dynamics_value(a, all.metric[i], k) ==
+                              dynamics_value(b, all.metric[i], k),
+                          "%s at record %d", all.metric[i], (int)k);
+        dynamics_ran_destroy(b);
+    }
+    dynamics_ran_destroy(a);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("dynamics in single precision");
     TCase *t = check_case(s, "dynamics");
     tcase_add_test(t, test_values_are_those_of_double_precision);
     tcase_add_test(t, test_measuring_leaves_no_trace);
+    tcase_add_test(t, test_every_metric_is_the_same_alone);
     return check_run(s);
 }
