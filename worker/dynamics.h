@@ -14,7 +14,7 @@
  *   curvature  the Hessian of the mean training loss (without weight decay) by the trained
  *              parameters, on the first DYNAMICS_CURVATURE_SAMPLES samples of the training set
  *
- * Training samples are never more than record.train_subset. */
+ * Training samples are never more than record.train_subset, and never augmented. */
 #ifndef SHOAL_WORKER_DYNAMICS_H
 #define SHOAL_WORKER_DYNAMICS_H
 

@@ -51,7 +51,7 @@ void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, b
 
 void trainer_backward(struct trainer *t, int64_t n, double scale, bool accumulate)
 {
-    struct loss_input in = outputs_of(t, n);
+    struct loss_input in = outputs_of(t, n, t->batch.label);
     t->setup.loss->value(&in, (real)scale, graph_output(&t->setup.graph)->dy);
     graph_backward(&t->setup.graph, n, accumulate);
 }
