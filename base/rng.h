@@ -27,6 +27,7 @@ enum rng_purpose {
     RNG_METRIC,    /* augmentation of samples that train metrics are measured on */
     RNG_MIXUP,     /* partners and weights of mixup, index = step */
     RNG_PRIOR,     /* class priors: which candidates are taken, which classes are large */
+    RNG_DYNAMICS,  /* random directions in which a network is measured */
 };
 
 /* The four words of block `block`. Local. */

@@ -84,13 +84,20 @@ static void describe(const struct field *f)
     putchar('\n');
 }
 
+/* Is it a metric that is recorded only where a sweep names it? */
+static bool on_request(const struct kind *k, const struct row *row)
+{
+    return k->table == &metrics && ((const struct metric *)(const void *)row)->on_request;
+}
+
 static void print_kind(const struct kind *k)
 {
     printf("%s: %s\n", k->row.name, k->row.help);
     for (int i = 0; i < k->table->count; i++) {
         const struct row *row = table_row(k->table, i);
-        printf("  %-*s %s%s%s%s\n", k->fields ? 34 : 18, row->name, row->help,
-               row->source ? " [" : "", row->source ? row->source : "", row->source ? "]" : "");
+        printf("  %-*s %s%s%s%s%s\n", k->fields ? 34 : 18, row->name, row->help,
+               row->source ? " [" : "", row->source ? row->source : "", row->source ? "]" : "",
+               on_request(k, row) ? "; on request" : "");
         if (k->fields) describe((const struct field *)row);
     }
 }
@@ -121,6 +128,7 @@ static json_t *kind_json(const struct kind *k)
         const struct row *row = table_row(k->table, i);
         json_t *out = json_pack("{s:s, s:s, s:s?}", "name", row->name, "help", row->help,
                                 "source", row->source);
+        if (on_request(k, row)) json_object_set_new(out, "on_request", json_true());
         if (k->fields) field_json((const struct field *)row, out);
         json_array_append_new(list, out);
     }

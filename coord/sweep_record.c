@@ -7,6 +7,7 @@
 
 #include "coord/sweep_reader.h"
 #include "worker/data.h"
+#include "worker/metric.h"
 
 enum { DEFAULT_GRID_COUNT = 10, TRAIN_SUBSET = 2048, PROBES = 1024 };
 
@@ -23,12 +24,15 @@ static void read_metrics(struct sweep_reader *r, const struct yaml_node *record)
     const struct table *known = r->sweep->experiment->metrics;
     const struct yaml_node *list = sweep_child(r, record, "record", "metrics", YAML_LIST);
     if (!list) {
-        for (int i = 0; i < known->count && i < TASK_MAX_METRICS; i++)
-            snprintf(out->metric[out->n_metrics++], TASK_NAME, "%s", table_row(known, i)->name);
+        for (int i = 0; i < known->count && out->n_metrics < TASK_MAX_METRICS; i++) {
+            const struct metric *m = (const void *)table_row(known, i);
+            if (!m->on_request)
+                snprintf(out->metric[out->n_metrics++], TASK_NAME, "%s", m->row.name);
+        }
         return;
     }
     if (list->count == 0)
-        yaml_problem(r->file, list->mark, "leave the key out for all of them",
+        yaml_problem(r->file, list->mark, "leave the key out for the usual ones",
                      "record.metrics: at least one metric");
     out->n_metrics = sweep_names(r, list, "record.metrics", out->metric, TASK_MAX_METRICS);
     for (int i = 0; i < list->count; i++) {

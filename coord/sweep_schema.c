@@ -171,7 +171,8 @@ static void add_record(json_t *root)
             json_array_append_new(metrics, json_string(table_row(x->metrics, k)->name));
     }
     put(root, "record.metrics",
-        list_of(json_pack("{s:o}", "enum", metrics), "what is measured; default: all"));
+        list_of(json_pack("{s:o}", "enum", metrics),
+                "what is measured; default: what costs little"));
     json_t *every = block("when metrics are recorded");
     for (int i = 0; i < sweep_grids.count; i++) {
         const struct row *row = table_row(&sweep_grids, i);

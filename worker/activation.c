@@ -69,15 +69,15 @@ ELEMENTWISE(quadratic,  x * x,                                 2 * x)
 ELEMENTWISE(sine,       vmath_sin(x),                          vmath_cos(x))
 /* clang-format on */
 
-#define ROW(name, help, source)                                                                \
+#define ROW(name, help, source, ...)                                                           \
     {                                                                                          \
-        {#name, help, source}, name##_forward, name##_backward                                 \
+        {#name, help, source}, name##_forward, name##_backward, __VA_ARGS__                    \
     }
 
 static const struct activation rows[] = {
     ROW(identity, "x", NULL),
-    ROW(relu, "max(0, x)", NULL),
-    ROW(leaky_relu, "x, or model.leak * x left of zero", NULL),
+    ROW(relu, "max(0, x)", NULL, .kinked = true),
+    ROW(leaky_relu, "x, or model.leak * x left of zero", NULL, .kinked = true),
     ROW(gelu, "x times the normal distribution function of x (exact)", "arXiv 1606.08415"),
     ROW(gelu_tanh, "GELU by its tanh approximation", "arXiv 1606.08415, section 2"),
     ROW(silu, "x sigmoid(x)", "arXiv 1606.08415, section 2"),

@@ -2,6 +2,7 @@
 #ifndef SHOAL_WORKER_ACTIVATION_H
 #define SHOAL_WORKER_ACTIVATION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/table.h"
@@ -16,6 +17,8 @@ struct activation {
     /* dy[n] *= f'(x[n]), given y = f(x): the gradient by y becomes that by x in place. */
     void (*backward)(int64_t n, real leak, const real *restrict x, const real *restrict y,
                      real *restrict dy);
+
+    bool kinked; /* f(x) = f'(x) x, with a slope that jumps at 0 */
 };
 
 /* All activations: rows of struct activation. */

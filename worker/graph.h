@@ -70,6 +70,14 @@ enum graph_mode {
     GRAPH_TRAIN, /* statistics of the batch, dropout */
 };
 
+/* A second derivative has no room for jumps of the first: what stands on one side of a kink in
+ * one pass (ReLU), or is the largest (maxima), can be held there in the next. */
+enum graph_kinks {
+    GRAPH_KINKS_FREE,
+    GRAPH_KINKS_NOTE, /* remembers the sides */
+    GRAPH_KINKS_HELD, /* the sides are those of the last pass that noted them */
+};
+
 struct graph {
     int n_nodes, n_params;
     struct node *node; /* node[0] is the input */
@@ -80,13 +88,15 @@ struct graph {
     int64_t parameters; /* without padding and running averages */
     int64_t weights;    /* parameters and running averages, without padding */
     int64_t capacity;
-    enum graph_mode mode;       /* of the last forward pass */
+    enum graph_mode mode; /* of the last forward pass */
+    enum graph_kinks kinks;
+    bool notes_kinks;           /* set before memory is planned: there is room for them */
     uint64_t noise, noise_step; /* dropout in training: seed, and number of the step */
     real *w, *dw;               /* [size] parameters and gradients */
     real *scratch[2];           /* [capacity, largest dim]: gradients before they are summed */
     void *workspace;            /* for the operation that runs, see op.workspace */
     size_t workspace_bytes;
-    struct arena *arena;        /* borrowed; owns all of the above */
+    struct arena *arena; /* borrowed; owns all of the above */
     int node_room, param_room;
 };
 

@@ -77,6 +77,8 @@ static inline int64_t op_features(const struct node *n)
  * START_DRAWN knows no size for what is not a layer's weight. */
 struct param op_normal_param(const struct node *n, int n_dims, int64_t a, int64_t b, int64_t c);
 
+enum err_code op_activation_prepare(struct graph *g, struct node *n, struct err *e);
+double op_activation_bytes(const struct graph *g, const struct node *n, int64_t capacity);
 void op_activation_forward(struct graph *g, const struct node *in, struct node *n, int64_t B);
 void op_activation_backward(struct graph *g, struct node *in, struct node *n, int64_t B,
                             bool accumulate);

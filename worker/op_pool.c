@@ -103,11 +103,22 @@ static void max_forward(const struct pool *p, int64_t out, int64_t in, int32_t p
     }
 }
 
+static void held_forward(const struct pool *p, int64_t out, int64_t in, int32_t place)
+{
+    const real *x = p->from + in * p->C;
+    real *y = p->to + out * p->C;
+    const int32_t *where = p->where + out * p->C;
+    for (int64_t c = 0; c < p->C; c++)
+        if (where[c] == place) y[c] = x[c];
+}
+
+/* The places of the last pass are noted anyway: those that are held stay. */
 void op_max_pool_forward(struct graph *g, const struct node *in, struct node *n, int64_t B)
 {
-    (void)g;
     struct window w = window(in, n);
-    slide(&w, B, (struct pool){w.C, in->y, n->y, n->state, 0}, max_forward);
+    bool held = g->kinks == GRAPH_KINKS_HELD;
+    slide(&w, B, (struct pool){w.C, in->y, n->y, n->state, 0},
+          held ? held_forward : max_forward);
 }
 
 KERNEL static void add_where(int64_t C, const real *restrict dy, const int32_t *restrict where,

@@ -7,12 +7,14 @@
 
 #include "base/text.h"
 #include "worker/augment.h"
+#include "worker/dynamics.h"
 #include "worker/feed.h"
 #include "worker/model.h"
 #include "worker/probe.h"
 #include "worker/projection.h"
 #include "worker/record.h"
 #include "worker/samples.h"
+#include "worker/score.h"
 
 enum { EVAL_ROWS = 256 }; /* samples of an evaluation that pass the network at once */
 
@@ -70,7 +72,7 @@ static enum err_code resolve_sizes(struct setup *s, struct err *e)
                    "optim.batch: a batch of %lld is larger than the training set of %lld",
                    (long long)s->batch, (long long)s->n_train);
     s->steps_per_epoch = s->n_train / s->batch;
-    if (s->needs & METRIC_TEST)
+    if (s->needs & (METRIC_TEST | METRIC_FEATURES))
         TRY(split_size("data.test", c->data.test, s->data.pool[SPLIT_TEST], &s->n_test, e));
     return ERR_OK;
 }
@@ -237,13 +239,19 @@ enum err_code setup_init(struct setup *s, const struct table *known, struct aren
     TRY(resolve_steps(s, e));
     TRY(resolve_records(s, arena, e));
     TRY(resolve_network(s, arena, e));
+    s->graph.notes_kinks = s->needs & (METRIC_SHARPNESS | METRIC_TRACE);
     TRY(resolve_layers(s, e));
-    int64_t most = s->n_train > s->n_test ? s->n_train : s->n_test;
+    int64_t most = setup_most(s);
     for (int i = 0; i < record->n_probe_sets; i++)
         if (record->n_layers && record->probe[i].n > most) most = record->probe[i].n;
     most = min(most, EVAL_ROWS);
     s->capacity = s->batch > most ? s->batch : most;
     return ERR_OK;
+}
+
+int64_t setup_most(const struct setup *s)
+{
+    return s->n_train > s->n_test ? s->n_train : s->n_test;
 }
 
 double setup_samples_bytes(const struct setup *s)
@@ -267,7 +275,7 @@ static double eval_flops(const struct setup *s)
     for (int i = 0; s->record->n_layers && i < s->record->n_probe_sets; i++)
         samples += (double)s->record->n_slots * (double)s->record->probe[i].n;
     double backward = s->needs & METRIC_GRADIENT ? graph_backward_flops(&s->graph) : 0;
-    return samples * forward + train * backward;
+    return samples * forward + train * backward + dynamics_flops(s);
 }
 
 static double memory_bytes(const struct setup *s)
@@ -277,6 +285,7 @@ static double memory_bytes(const struct setup *s)
                     optim_scratch_size(s->config, s->graph.n_params, s->graph.param);
     bytes += (double)optim * sizeof(real);
     bytes += samples_bytes(&s->data, s->capacity); /* of an evaluation */
+    bytes += dynamics_bytes(s) + score_bytes(s->needs, s->data.classes, setup_most(s));
     if (s->config->data.mixup > 0) bytes += (double)(s->batch * s->outputs) * sizeof(real);
     return bytes + feed_bytes(s);
 }

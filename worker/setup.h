@@ -50,6 +50,9 @@ struct setup {
 enum err_code setup_init(struct setup *s, const struct table *known, struct arena *arena,
                          struct err *e);
 
+/* Samples of the largest evaluation. */
+int64_t setup_most(const struct setup *s);
+
 /* Bytes of training, test and probe samples that a worker keeps in memory between trials. */
 double setup_samples_bytes(const struct setup *s);
 

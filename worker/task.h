@@ -10,7 +10,7 @@
 #include "base/table.h"
 
 enum {
-    TASK_MAX_METRICS = 32,
+    TASK_MAX_METRICS = 64,
     TASK_MAX_LAYERS = 16,
     TASK_MAX_SLOTS = 8,
     TASK_MAX_PROBE_SETS = 4,

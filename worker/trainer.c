@@ -31,6 +31,7 @@ void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, b
     const struct loss *loss = t->setup.loss;
     bool augmented = set == &t->sets->train && t->setup.config->data.augment_train_metrics;
     double total = 0, correct = loss->no_logits ? (double)NAN : 0, soft = correct;
+    score_begin(&t->score);
     for (int64_t i = 0; i < n; i += t->setup.capacity) {
         int64_t count = n - i < t->setup.capacity ? n - i : t->setup.capacity;
         samples_range(set, i, count, &t->batch);
@@ -38,10 +39,21 @@ void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, b
         graph_forward(g, t->batch.x, count, GRAPH_EVAL);
         struct loss_input in = outputs_of(t, count, t->batch.label);
         total += loss->value(&in, 1 / (real)n, gradient ? graph_output(g)->dy : NULL);
-        if (!loss->no_logits) loss_score(count, in.k, in.f, in.label, &correct, &soft);
+        if (!loss->no_logits) {
+            loss_score(count, in.k, in.f, in.label, &correct, &soft);
+            score_add(&t->score, count, in.k, in.f, in.label);
+        }
         if (gradient) graph_backward(g, count, i > 0);
     }
     *out = (struct evaluation){total / (double)n, correct / (double)n, soft / (double)n};
+    score_finish(&t->score, out);
+}
+
+void trainer_backward(struct trainer *t, int64_t n, double scale, bool accumulate)
+{
+    struct loss_input in = outputs_of(t, n, t->batch.label);
+    t->setup.loss->value(&in, (real)scale, graph_output(&t->setup.graph)->dy);
+    graph_backward(&t->setup.graph, n, accumulate);
 }
 
 /* Euclidean norm of all parameters' part of a block. */
@@ -74,15 +86,25 @@ static bool diverged(const struct trainer *t, double loss)
     return true;
 }
 
+static struct measured measured_nothing(void)
+{
+    double nothing[sizeof(struct measured) / sizeof(double)];
+    struct measured m;
+    for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) nothing[i] = (double)NAN;
+    memcpy(&m, nothing, sizeof m); /* all members are doubles */
+    return m;
+}
+
 /* Fills measured with what the metrics need. */
 static void measure(struct trainer *t)
 {
     struct setup *s = &t->setup;
     struct measured *m = &t->measured;
     bool last = t->step == s->steps;
-    *m = (struct measured){.train = {NAN, NAN, NAN}, .test = {NAN, NAN, NAN}, .grad_norm = NAN};
+    *m = measured_nothing();
     m->lr = lr_at(t, t->step > 0 ? t->step - 1 : 0);
     m->weight_norm = norm(&s->graph, s->graph.w);
+    if (isfinite(m->weight_norm)) dynamics_measure(t); /* else the run ends here */
     if (s->needs & METRIC_TRAIN) {
         bool gradient = s->needs & METRIC_GRADIENT;
         int64_t n = last ? s->n_train : s->n_subset;
@@ -190,6 +212,14 @@ static enum err_code start(struct trainer *t, struct arena *arena, struct err *e
     return ERR_OK;
 }
 
+/* Memory of the metrics, and what they remember of the first weights. */
+static enum err_code start_metrics(struct trainer *t, struct arena *arena, struct err *e)
+{
+    const struct setup *s = &t->setup;
+    TRY(score_init(&t->score, s->needs, s->data.classes, setup_most(s), arena, e));
+    return dynamics_start(t, arena, e);
+}
+
 static void clear_rows(const struct setup *s, struct rows *rows)
 {
     int64_t n = s->record->n_metrics * s->n_records;
@@ -246,6 +276,7 @@ enum err_code trainer_run(struct worker *worker, const struct trial *trial,
     *trial->result = (struct result){
         .trial = task->trial, .attempt = task->attempt, .outcome = OUTCOME_DONE};
     enum err_code rc = start(&t, arena, e);
+    if (rc == ERR_OK) rc = start_metrics(&t, arena, e);
     if (rc == ERR_OK) rc = train(&t, hooks, e);
     feed_clear(&t.feed);
     graph_clear(&t.setup.graph);

@@ -8,7 +8,9 @@
 #ifndef SHOAL_WORKER_TRAINER_H
 #define SHOAL_WORKER_TRAINER_H
 
+#include "worker/dynamics.h"
 #include "worker/feed.h"
+#include "worker/score.h"
 #include "worker/setup.h"
 #include "worker/worker.h"
 
@@ -29,6 +31,8 @@ struct trainer {
     struct optim optim;
     real *log_prior;          /* [outputs] for a loss that needs it, else NULL */
     struct measured measured; /* at the latest record */
+    struct score score;       /* of the latest evaluation, if a metric needs one */
+    struct dynamics dynamics;
     int64_t step;             /* updates done */
     struct feed feed;         /* training batches */
     real *dy2;                /* [B, outputs] mixup: gradient by the second labels */
@@ -55,5 +59,9 @@ enum err_code trainer_run(struct worker *worker, const struct trial *trial,
  * loss in t->setup.graph.dw. For hooks. Local. */
 void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, bool gradient,
                       struct evaluation *out);
+
+/* After a forward pass of the batch's first n samples: their loss's gradient, times scale, to
+ * t->setup.graph.dw, as graph_backward does. Local. */
+void trainer_backward(struct trainer *t, int64_t n, double scale, bool accumulate);
 
 #endif
