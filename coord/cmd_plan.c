@@ -35,9 +35,13 @@ static int64_t values_in(const struct axis *axis, int n, const struct field *f)
 /* Values that the sweep gives a field, by its axes and in every `when`. */
 static int64_t values_of(const struct sweep *s, const struct field *f)
 {
-    int64_t count = values_in(s->axis, s->n_axes, f);
-    for (int i = 0; i < s->n_when; i++)
-        count += values_in(s->when[i].axis, s->when[i].n_axes, f);
+    int64_t count = 0;
+    for (int k = 0; k < s->n_stages; k++) {
+        const struct stage *stage = &s->stage[k];
+        count += values_in(stage->axis, stage->n_axes, f);
+        for (int i = 0; i < stage->n_when; i++)
+            count += values_in(stage->when[i].axis, stage->when[i].n_axes, f);
+    }
     return count;
 }
 

@@ -251,7 +251,7 @@ static void read_representations(struct sweep_reader *r, const struct yaml_node 
 
 void sweep_record_read(struct sweep_reader *r, const struct yaml_node *node)
 {
-    sweep_known_keys(r, node, "record", "metrics every representations");
+    if (node) sweep_scalars(r, node, "record", "metrics every representations");
     r->sweep->record.train_subset = TRAIN_SUBSET;
     read_metrics(r, node);
     read_every(r, node);
