@@ -5,6 +5,12 @@
 
 #include "coord/sweep.h"
 
+/* A setting of parents in which the children of one own configuration differ. */
+struct plan_joined {
+    int stage; /* of the parents */
+    const struct field *field;
+};
+
 /* Where a stage's configurations and trials stand among all. */
 struct plan_stage {
     int64_t first_config, n_configs, first_trial, seeds;
@@ -27,6 +33,8 @@ struct plan {
     int64_t *order; /* [n_trials] trials, longest first (or as in the file) */
     int n_varied;   /* fields that differ between trials: the axes of the store */
     const struct field **varied;
+    int n_joined;
+    struct plan_joined *joined;
     int64_t max_records; /* over trials */
     struct plan_inner *inner;
 };
@@ -59,6 +67,10 @@ int64_t plan_parent(const struct plan *p, int64_t t, int k);
 /* All of them as its worker wants to know them; row (may be NULL) of each trial in the store. */
 void plan_parents(const struct plan *p, int64_t t, const int64_t *row, struct parents *out);
 
+/* The configuration of a stage from which c comes, over any number of parents, or c itself; -1:
+ * none. */
+int64_t plan_ancestor(const struct plan *p, int64_t c, int stage);
+
 /* Must the weights of the trial be kept? */
 bool plan_keeps(const struct plan *p, int64_t trial);
 
@@ -67,6 +79,9 @@ bool plan_keeps(const struct plan *p, int64_t trial);
 int64_t plan_choice(const struct plan *p, int64_t trial);
 int64_t plan_choices(const struct plan *p);
 const int64_t *plan_candidates(const struct plan *p, int64_t choice, int64_t *n);
+
+/* Copies what the trials of a stage take from the best configuration, `from`. */
+void plan_take(const struct plan *p, int stage, const struct config *from, struct config *to);
 const struct trial_shape *plan_shape(const struct plan *p, int64_t trial);
 
 /* FLOPs of a trial: training and evaluation. */

@@ -88,7 +88,8 @@ size_t plan_field_bytes(const struct field *f);
 /* Makes ready to look up what stage s needs, once the stages before it are expanded. Files that
  * cannot be read and numbers of seeds that do not fit become problems. */
 enum err_code plan_needs_setup(struct plan *p, int s, struct err *e);
-/* When all stages are expanded: whose weights others need. */
+/* When all stages are expanded: whose weights others need, which settings of parents tell
+ * children apart. */
 enum err_code plan_needs_end(struct plan *p, struct err *e);
 void plan_needs_clear(struct plan_inner *inner, int n_stages);
 /* The group of m that configuration c belongs to, or -1. */
@@ -98,8 +99,6 @@ void plan_parents_of(const struct plan *p, int s, const struct config *c, const 
                      struct parents *out);
 /* What the needs add to the identity of a configuration of stage s: its places in need. */
 void plan_needs_lines(const struct plan *p, int s, const int64_t *need, struct text *out);
-/* Copies what stage s takes from configuration `from`. */
-void plan_take(const struct plan *p, int s, const struct config *from, struct config *to);
 /* Trials in the order that ends a plan with needs soonest: by the FLOPs from a trial's start to
  * the end of the longest chain that waits for it. */
 enum err_code plan_order_critical(struct plan *p, struct err *e);

@@ -181,11 +181,8 @@ void plan_needs_clear(struct plan_inner *inner, int n_stages)
     }
 }
 
-enum err_code plan_needs_end(struct plan *p, struct err *e)
+static enum err_code mark_parents(struct plan *p, struct err *e)
 {
-    bool any = false;
-    for (int s = 0; s < p->n_stages; s++) any = any || p->sweep->stage[s].n_from;
-    if (!any) return ERR_OK;
     p->inner->keeps = calloc((size_t)p->n_configs + 1, 1);
     if (!p->inner->keeps) return no_memory(e);
     for (int s = 0; s < p->n_stages; s++) {
@@ -197,6 +194,38 @@ enum err_code plan_needs_end(struct plan *p, struct err *e)
             }
     }
     return ERR_OK;
+}
+
+static void add_joined(struct plan *p, int stage, const struct field *f)
+{
+    for (int i = 0; i < p->n_joined; i++)
+        if (p->joined[i].stage == stage && p->joined[i].field == f) return;
+    p->joined[p->n_joined++] = (struct plan_joined){stage, f};
+}
+
+/* What varies in a parent and is no axis of the child. */
+static void add_all_joined(struct plan *p, int s, int of)
+{
+    for (int i = 0; i < p->inner->n_identity; i++) {
+        const struct field *f = p->inner->identity[i].field;
+        bool varies = p->inner->part[of].varies[i];
+        if (varies && !sweep_axis_of(&p->sweep->stage[s], f)) add_joined(p, of, f);
+    }
+}
+
+enum err_code plan_needs_end(struct plan *p, struct err *e)
+{
+    bool any = false;
+    for (int s = 0; s < p->n_stages; s++) any = any || p->sweep->stage[s].n_from;
+    if (!any) return ERR_OK;
+    size_t most = (size_t)p->n_stages * (size_t)p->inner->n_identity;
+    p->joined = arena_array(&p->inner->arena, most + 1, sizeof *p->joined);
+    if (!p->joined) return no_memory(e);
+    for (int s = 0; s < p->n_stages; s++)
+        for (int k = 0; k < p->sweep->stage[s].n_from; k++)
+            if (p->sweep->stage[s].from[k].stage >= 0)
+                add_all_joined(p, s, p->sweep->stage[s].from[k].stage);
+    return mark_parents(p, e);
 }
 
 /* ---- one configuration ---- */
@@ -316,6 +345,18 @@ void plan_parents(const struct plan *p, int64_t t, const int64_t *row, struct pa
         int64_t parent = plan_parent(p, t, k);
         if (parent >= 0) out->parent[k].row = row ? row[parent] : parent;
     }
+}
+
+int64_t plan_ancestor(const struct plan *p, int64_t c, int stage)
+{
+    int s;
+    const int64_t *need = need_of(p, c, &s);
+    if (s == stage) return c;
+    for (int k = 0; need && k < p->sweep->stage[s].n_from; k++) {
+        int64_t found = need[k] >= 0 ? plan_ancestor(p, need[k], stage) : -1;
+        if (found >= 0) return found;
+    }
+    return -1;
 }
 
 bool plan_keeps(const struct plan *p, int64_t trial)

@@ -17,6 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "coord/state.h"
+
 enum {
     SLAB_BYTES = 64 << 20,
     PATH_SIZE = 512,
@@ -164,6 +166,7 @@ static enum err_code fill_ids(struct making *m, const char *name,
 struct settings {
     const struct store_layout *layout;
     struct config gone; /* of rows that are not in the plan, as far as they do not vary */
+    int stage;          /* see struct store_axis */
     struct config config;
     int64_t place; /* of config in the plan, -1: none */
 };
@@ -172,7 +175,7 @@ static void settings_init(struct settings *s, struct making *m, struct arena *ar
 {
     const struct table *fields = m->layout->plan->sweep->experiment->fields;
     s->layout = m->layout;
-    s->place = -1;
+    s->place = s->stage = -1;
     field_defaults(fields, &s->gone);
     hid_t old = m->old ? H5Gopen2(m->old->file, group_trials, H5P_DEFAULT) : -1;
     for (int i = 0; old >= 0 && i < fields->count; i++) {
@@ -189,6 +192,8 @@ static const struct config *settings_of(struct settings *s, int64_t row)
     int64_t trial = s->layout->trial_of[row];
     if (trial < 0) return &s->gone;
     int64_t place = plan_config_of(s->layout->plan, trial);
+    int64_t of = s->stage < 0 ? -1 : plan_ancestor(s->layout->plan, place, s->stage);
+    if (of >= 0) place = of;
     if (place != s->place) plan_config(s->layout->plan, place, &s->config);
     s->place = place;
     return &s->config;
@@ -219,13 +224,16 @@ static size_t axis_size(const struct field *f, struct settings *s, hid_t old)
 
 /* Makes the column of a setting and fills it: with what the old store has, else from the plan,
  * else from what was constant in the old store. */
-static enum err_code make_axis(struct making *m, const struct field *f, struct settings *s,
-                               struct err *e)
+static enum err_code make_axis(struct making *m, const struct store_axis *axis,
+                               struct settings *s, struct err *e)
 {
     const struct store_layout *l = m->layout;
+    const struct field *f = axis->field;
     char path[PATH_SIZE];
     enum err_code code = ERR_OK;
-    snprintf(path, sizeof path, "%s/%s", group_trials, f->row.name);
+    s->stage = axis->stage;
+    s->place = -1;
+    snprintf(path, sizeof path, "%s/%s", group_trials, axis->name);
     hid_t old = m->old && H5Lexists(m->old->file, path, H5P_DEFAULT) > 0
                     ? H5Dopen2(m->old->file, path, H5P_DEFAULT)
                     : -1;
@@ -270,13 +278,105 @@ static enum err_code make_constants(struct making *m, struct err *e)
         const struct field *f = (const struct field *)table_row(fields, i);
         char text[TASK_PATH + 1];
         bool varies = !(f->flags & FIELD_IDENTITY);
-        for (int k = 0; k < l->n_axes; k++) varies |= l->axis[k] == f;
+        for (int k = 0; k < l->n_axes; k++)
+            varies |= l->axis[k].field == f && l->axis[k].stage < 0;
         if (!varies)
             code = h5_attribute_write(group, f->row.name,
                                       field_text(f, &config, text, sizeof text), e);
     }
     h5_release(group);
     return code;
+}
+
+/* Writes a whole column of its own making. */
+static enum err_code write_column(struct making *m, const char *path, hid_t type,
+                                  const void *column, const void *fill, struct err *e)
+{
+    hid_t d = make_dataset(m, path, type, 1, &m->trial, fill);
+    herr_t rc = d < 0 ? -1 : h5_rows_write(d, type, 0, m->layout->n_rows, NULL, column);
+    h5_release(d);
+    return rc < 0 ? H5_ERR(e, "cannot make '%s'", path) : ERR_OK;
+}
+
+/* The stage of each trial; of those that are not in the plan as it was. */
+static enum err_code make_stage(struct making *m, struct err *e)
+{
+    const struct store_layout *l = m->layout;
+    const struct plan *p = l->plan;
+    char(*column)[TASK_NAME] = calloc((size_t)l->n_rows + 1, sizeof *column);
+    if (!column) return ERR(e, ERR_NOMEM, "no memory for the stages of the trials");
+    for (int64_t r = 0; r < l->n_rows; r++) {
+        int64_t t = l->trial_of[r];
+        if (t >= 0)
+            strcpy(column[r], p->sweep->stage[plan_stage_of(p, plan_config_of(p, t))].name);
+        else if (m->old && m->old->stage)
+            memcpy(column[r], m->old->stage[r], sizeof column[r]);
+    }
+    hid_t type = h5_text_type(sizeof *column);
+    enum err_code code =
+        write_column(m, "trials/stage", type, column, column[l->n_rows], e); /* "" */
+    h5_release(type);
+    free(column);
+    return code;
+}
+
+/* The id of each trial's parent in stage `of`, 0 where it has none. */
+static enum err_code make_from(struct making *m, int of, struct err *e)
+{
+    static const uint64_t zero;
+    const struct store_layout *l = m->layout;
+    const struct plan *p = l->plan;
+    char name[2 * TASK_NAME], path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/%s", group_trials,
+             store_from_name(&p->sweep->stage[of], name));
+    uint64_t *column = calloc((size_t)l->n_rows + 1, sizeof *column);
+    if (!column) return ERR(e, ERR_NOMEM, "no memory for '%s'", path);
+    if (m->old && H5Lexists(m->old->file, path, H5P_DEFAULT) > 0) {
+        hid_t d = H5Dopen2(m->old->file, path, H5P_DEFAULT);
+        h5_rows_read(d, H5T_NATIVE_UINT64, 0, l->n_old, column);
+        h5_release(d);
+    }
+    for (int64_t r = 0; r < l->n_rows; r++) {
+        int64_t t = l->trial_of[r];
+        if (t < 0) continue;
+        const struct stage *s = &p->sweep->stage[plan_stage_of(p, plan_config_of(p, t))];
+        column[r] = 0;
+        for (int k = 0; k < s->n_from; k++)
+            if (s->from[k].stage == of) column[r] = plan_id(p, plan_parent(p, t, k));
+    }
+    enum err_code code = write_column(m, path, H5T_NATIVE_UINT64, column, &zero, e);
+    free(column);
+    return code;
+}
+
+/* Which stage a trial is of, and which trials it comes from. */
+static enum err_code make_stages(struct making *m, struct err *e)
+{
+    const struct sweep *s = m->layout->plan->sweep;
+    if (!sweep_has_stages(s) && !(m->old && m->old->stage)) return ERR_OK;
+    TRY(make_stage(m, e));
+    for (int of = 0; of < s->n_stages; of++) {
+        bool parent = false;
+        for (int i = 0; i < s->n_stages; i++)
+            for (int k = 0; k < s->stage[i].n_from; k++)
+                parent = parent || s->stage[i].from[k].stage == of;
+        if (parent) TRY(make_from(m, of, e));
+    }
+    return ERR_OK;
+}
+
+/* Rows whose weights are wanted now are to be trained again. */
+static enum err_code make_again(struct making *m, struct err *e)
+{
+    const struct store_layout *l = m->layout;
+    const uint8_t planned = TRIAL_PLANNED;
+    if (l->n_again == 0) return ERR_OK;
+    hid_t d = H5Dopen2(m->file, "trials/state", H5P_DEFAULT);
+    herr_t rc = d < 0 ? -1 : 0;
+    for (int64_t i = 0; i < l->n_again && rc >= 0; i++)
+        rc = h5_rows_write(d, H5T_NATIVE_UINT8, l->again[i], 1, NULL, &planned);
+    h5_release(d);
+    return rc < 0 ? H5_ERR(e, "cannot write '/trials/state'") : ERR_OK;
 }
 
 static enum err_code make_trials(struct making *m, struct err *e)
@@ -287,10 +387,12 @@ static enum err_code make_trials(struct making *m, struct err *e)
     for (int i = 0; i < STORE_COLUMNS; i++) TRY(make_column(m, &store_columns[i], e));
     TRY(fill_ids(m, "trials/id", plan_id, e));
     TRY(fill_ids(m, "trials/seed", plan_seed, e));
+    TRY(make_again(m, e));
+    TRY(make_stages(m, e));
     settings_init(&settings, m, &arena);
     enum err_code code = ERR_OK;
     for (int i = 0; code == ERR_OK && i < m->layout->n_axes; i++)
-        code = make_axis(m, m->layout->axis[i], &settings, e);
+        code = make_axis(m, &m->layout->axis[i], &settings, e);
     arena_clear(&arena);
     return code == ERR_OK ? make_constants(m, e) : code;
 }
@@ -377,6 +479,50 @@ static enum err_code make_representations(struct making *m, struct err *e)
     return ERR_OK;
 }
 
+/* ---- /weights ---- */
+
+/* A dimension without values: what a netCDF-4 library writes for one. */
+static hid_t make_dimension(struct making *m, const char *path, int64_t n)
+{
+    char name[80];
+    snprintf(name, sizeof name, "This is a netCDF dimension but not a netCDF variable.%10lld",
+             (long long)n);
+    hid_t space = H5Screate_simple(1, (hsize_t[]){(hsize_t)n}, NULL);
+    hid_t d =
+        H5Dcreate2(m->file, path, H5T_IEEE_F32BE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    h5_release(space);
+    if (d >= 0 && H5DSset_scale(d, name) >= 0) return d;
+    h5_release(d);
+    return -1;
+}
+
+static enum err_code make_weights_class(struct making *m, const struct store_class *c,
+                                        struct err *e)
+{
+    char group[80], path[PATH_SIZE];
+    enum err_code code = ERR_OK;
+    TRY(make_groups(m, store_weights_path(c->d, group, sizeof group), e));
+    snprintf(path, sizeof path, "%s/trial", group);
+    hid_t member = make_scale(m, path, c->row, c->n);
+    snprintf(path, sizeof path, "%s/weight", group);
+    hid_t weight = make_dimension(m, path, c->d);
+    snprintf(path, sizeof path, "%s/data", group);
+    hid_t scales[] = {member, weight};
+    hid_t d = make_dataset(m, path, H5T_IEEE_F32LE, 2, scales, NULL);
+    if (d < 0) code = H5_ERR(e, "cannot make '%s'", path); /* as without one of its scales */
+    h5_release(d);
+    h5_release(weight);
+    h5_release(member);
+    return code == ERR_OK && c->n_old > 0 ? copy_rows(m, path, e) : code;
+}
+
+static enum err_code make_weights(struct making *m, struct err *e)
+{
+    for (int i = 0; i < m->layout->n_weights; i++)
+        TRY(make_weights_class(m, &m->layout->weights[i], e));
+    return ERR_OK;
+}
+
 /* ---- /provenance ---- */
 
 static enum err_code make_document(hid_t at, const char *name, const char *text, struct err *e)
@@ -436,6 +582,7 @@ static enum err_code make_all(struct making *m, const char *const *provenance, s
     TRY(make_trials(m, e));
     TRY(make_metrics(m, e));
     TRY(make_representations(m, e));
+    TRY(make_weights(m, e));
     TRY(make_provenance(m, provenance, e));
     if (H5Fflush(m->file, H5F_SCOPE_GLOBAL) < 0) return H5_ERR(e, "cannot write '%s'", m->name);
     return ERR_OK;

@@ -154,7 +154,7 @@ static void read_patch(struct sweep_reader *r, struct probe_set *set, const char
                        struct yaml_mark mark, const struct yaml_node *value)
 {
     char name[2 * TASK_NAME], text[TASK_PATH];
-    struct config config = r->sweep->base;
+    struct config config = r->sweep->stage[0].base;
     snprintf(name, sizeof name, "data.%.60s", key);
     const struct field *f = field_find(r->fields, name, NULL);
     if (!f) {

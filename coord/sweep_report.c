@@ -140,7 +140,7 @@ void sweep_analysis_read(struct sweep_reader *r, const struct yaml_node *node)
     if (!block) return;
     sweep_scalars(r, block, where, "measures");
     if (r->sweep->record.n_layers && !probe_set_of(r))
-        yaml_problem(r->file, sweep_mark(r->sweep, "analysis.alignment.probe"), NULL,
+        yaml_problem(r->file, sweep_mark(r->sweep, NULL, "analysis.alignment.probe"), NULL,
                      "analysis.alignment.probe: no probe set '%s'", r->sweep->analysis.probe);
     read_measures(r, sweep_child(r, block, where, "measures", YAML_LIST));
 }

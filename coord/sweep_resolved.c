@@ -228,7 +228,7 @@ static void add_probe_set(struct text *out, const struct sweep *s, const struct 
              table_row(&splits, set->split)->name, set->n);
     for (int i = 0; i < set->n_patches; i++) {
         const struct table *fields = s->experiment->fields;
-        struct config config = s->base;
+        struct config config = s->stage[0].base;
         memcpy((char *)&config + set->patch[i].offset, set->patch[i].value, set->patch[i].size);
         for (int k = 0; k < fields->count; k++) {
             const struct field *f = (const struct field *)table_row(fields, k);

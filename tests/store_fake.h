@@ -45,6 +45,7 @@ struct fake {
     double lr;
     int64_t records;  /* of the widest; a narrower one may have fewer */
     const char *path; /* data.path: matters to the widest only */
+    bool keeps;       /* weights of some trials */
 };
 static struct fake fake;
 static struct sweep sweep;
@@ -93,6 +94,30 @@ int64_t plan_find(const struct plan *p, uint64_t id)
     return -1;
 }
 
+int plan_stage_of(const struct plan *p, int64_t c)
+{
+    (void)p, (void)c;
+    return 0;
+}
+
+int64_t plan_parent(const struct plan *p, int64_t t, int k)
+{
+    (void)p, (void)k;
+    return t;
+}
+
+int64_t plan_ancestor(const struct plan *p, int64_t c, int stage)
+{
+    (void)p, (void)c, (void)stage;
+    return -1;
+}
+
+/* The weights of every other width are kept. */
+bool plan_keeps(const struct plan *p, int64_t t)
+{
+    return fake.keeps && plan_config_of(p, t) / fake.n_activations % 2 == 0;
+}
+
 const struct trial_shape *plan_shape(const struct plan *p, int64_t trial)
 {
     return &p->shape[plan_config_of(p, trial)];
@@ -111,6 +136,7 @@ static const struct plan *fake_plan(void)
         int64_t width = fake.width[c / fake.n_activations];
         shapes[c] = (struct trial_shape){.records = fake.records - (width == 16),
                                          .probe_pool = {INT64_MAX},
+                                         .weights = 3 * width,
                                          .n_layers = sweep.record.n_layers};
         if (shapes[c].records > plan.max_records) plan.max_records = shapes[c].records;
         for (int l = 0; l < sweep.record.n_layers; l++)
