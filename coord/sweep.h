@@ -164,6 +164,9 @@ bool sweep_has_stages(const struct sweep *s);
 /* Place of the stage of that name, or -1. */
 int sweep_stage_find(const struct sweep *s, const char *name);
 
+/* Is key `stage`, or STAGE.KEY, a setting of the stage that trials come from? */
+bool sweep_is_lineage(const struct sweep *s, const char *key);
+
 /* The axis that gives field f its values (the first one, also inside `when`), or NULL. */
 const struct axis *sweep_axis_of(const struct stage *stage, const struct field *f);
 

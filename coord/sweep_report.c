@@ -185,7 +185,8 @@ static void check_name(struct sweep_reader *r, const struct yaml_node *at, enum 
     const struct sweep *s = r->sweep;
     if (!at || at->kind != YAML_SCALAR) return;
     bool good = wanted == WANT_SETTING
-                    ? field_find(s->experiment->fields, at->text, NULL) != NULL
+                    ? field_find(s->experiment->fields, at->text, NULL) != NULL ||
+                          sweep_is_lineage(s, at->text)
                     : (wanted != WANT_MEASURE && is_metric(s, at->text)) ||
                           (wanted != WANT_METRIC && is_measure(s, at->text));
     if (good) return;
@@ -199,7 +200,8 @@ static void check_name(struct sweep_reader *r, const struct yaml_node *at, enum 
 /* A filter may speak of metrics, and of how a trial ended. */
 static bool filter_knows(void *self, const char *key)
 {
-    return is_metric(self, key) || strcmp(key, "seed") == 0 || strcmp(key, "state") == 0;
+    return is_metric(self, key) || strcmp(key, "seed") == 0 || strcmp(key, "state") == 0 ||
+           sweep_is_lineage(self, key);
 }
 
 static void check_filter(struct sweep_reader *r, const struct yaml_node *map)

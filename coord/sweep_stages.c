@@ -11,6 +11,8 @@
 #include "base/text.h"
 #include "coord/sweep_reader.h"
 
+enum { MAX_NAME = 24 }; /* "teacher.model.width" is the name of a column */
+
 static const char sweep_keys[] = "method axes zip when exclude seeds";
 
 bool sweep_has_stages(const struct sweep *s)
@@ -23,6 +25,16 @@ int sweep_stage_find(const struct sweep *s, const char *name)
     for (int i = 0; i < s->n_stages; i++)
         if (strcmp(s->stage[i].name, name) == 0) return i;
     return -1;
+}
+
+bool sweep_is_lineage(const struct sweep *s, const char *key)
+{
+    const char *dot = strchr(key, '.');
+    char stage[TASK_NAME];
+    if (!sweep_has_stages(s)) return false;
+    if (!dot) return strcmp(key, "stage") == 0;
+    snprintf(stage, sizeof stage, "%.*s", (int)(dot - key), key);
+    return sweep_stage_find(s, stage) >= 0 && field_find(s->experiment->fields, dot + 1, NULL);
 }
 
 /* The next word of a space-separated list into out; false behind the last. */
@@ -173,7 +185,7 @@ static enum err_code read_varying(struct sweep_reader *r, struct err *e)
 
 static bool is_name(const char *name)
 {
-    if (!*name || strlen(name) >= TASK_NAME) return false;
+    if (!*name || strlen(name) > MAX_NAME) return false;
     for (; *name; name++)
         if (!isalnum((unsigned char)*name) && *name != '-' && *name != '_') return false;
     return true;
@@ -188,7 +200,7 @@ static void check_stage(struct sweep_reader *r, const struct yaml_node *block, i
         yaml_problem(r->file, block->key_mark[i], NULL,
                      "the name of a stage is letters, digits, '-' and '_', at most %d: got "
                      "'%.80s'",
-                     TASK_NAME - 1, name);
+                     MAX_NAME, name);
     else if (text_listed("file best", name))
         yaml_problem(r->file, block->key_mark[i], NULL,
                      "a stage cannot be called '%s': the word means something under `from`",
