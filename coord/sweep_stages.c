@@ -82,6 +82,12 @@ static enum err_code take_teacher(struct sweep_reader *r, struct yaml_node *map,
     if (form->count != 1 || form->child[0]->kind != YAML_SCALAR) {
         yaml_problem(r->file, form->mark, "write loss: {NAME: STAGE}",
                      "optim.loss: expected one loss and the stage that teaches it");
+        map->count--;
+        for (; i < map->count; i++) {
+            map->key[i] = map->key[i + 1];
+            map->key_mark[i] = map->key_mark[i + 1];
+            map->child[i] = map->child[i + 1];
+        }
         return ERR_OK;
     }
     struct yaml_node *name = arena_alloc(&r->sweep->arena, sizeof *name);
@@ -267,6 +273,8 @@ enum err_code sweep_stages_read(struct sweep_reader *r, const char *section_list
     const struct yaml_node **teacher =
         arena_array(&s->arena, (size_t)s->n_stages, sizeof *teacher);
     if (!teacher) return ERR(e, ERR_NOMEM, "no memory for %d stages", s->n_stages);
+    const struct yaml_node *top = sweep_child(r, r->file->root, "", "sweep", YAML_MAP);
+    if (top) sweep_scalars(r, top, "sweep", NULL); /* method and seeds hold for all stages */
     for (int i = 0; i < s->n_stages; i++) {
         r->stage = &s->stage[i];
         if (r->stage->node && r->stage->node->kind != YAML_MAP) continue;
