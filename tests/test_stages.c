@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "base/text.h"
 #include "coord/lineage.h"
@@ -366,6 +367,24 @@ START_TEST(test_ids_and_seeds)
 }
 END_TEST
 
+/* Stores of years are found by these ids. */
+START_TEST(test_ids_stay)
+{
+    static const char own[] = "data.classes=3\ndata.dim=8\ndata.name=gaussian_teacher\n"
+                              "data.test=256\ndata.train=256\nmodel.depth=1\n";
+    static const char rest[] = "optim.batch=32\noptim.steps=10\n";
+    struct text a = {0}, b = {0};
+    text_add(&a, "root=7\n%smodel.width=16\n%s", own, rest);
+    text_add(&b, "root=7\n%smodel.width=8\n%sfrom.weights=%016llx\n", own, rest,
+             (unsigned long long)XXH64(a.at, a.length, 0));
+    struct reading o = planned("stages:\n" A B);
+    ck_assert_uint_eq(o.plan->config_id[config_of(o.plan, "b", "")], XXH64(b.at, b.length, 0));
+    reading_clear(&o);
+    text_clear(&a);
+    text_clear(&b);
+}
+END_TEST
+
 /* A file is known by what it holds. */
 START_TEST(test_a_file_is_part_of_the_id)
 {
@@ -607,6 +626,7 @@ int main(void)
     tcase_add_test(c, test_names_of_stages_are_not_part_of_the_id);
     tcase_add_test(c, test_parents_are_part_of_the_id);
     tcase_add_test(c, test_ids_and_seeds);
+    tcase_add_test(c, test_ids_stay);
     tcase_add_test(c, test_a_file_is_part_of_the_id);
     tcase_add_test(c, test_best_mean_over_seeds_is_taken);
     tcase_add_test(c, test_candidates_agree_per_setting);
