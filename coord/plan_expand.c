@@ -138,7 +138,8 @@ static uint64_t shape_key(const struct expansion *x)
 {
     uint64_t h = config_key(x, &x->config);
     for (int i = 0; i < x->parents.n; i++) {
-        uint64_t words[3] = {h, (uint64_t)x->parents.parent[i].role,
+        int64_t of = x->need[i] < 0 ? -1 : x->plan->shape_of[x->need[i]];
+        uint64_t words[4] = {h, (uint64_t)x->parents.parent[i].role, (uint64_t)of,
                              config_key(x, &x->parents.parent[i].config)};
         h = XXH3_64bits(words, sizeof words);
     }
@@ -489,7 +490,7 @@ static enum err_code expand_stage(struct expansion *x, int s, struct err *e)
     for (int i = 0; i < x->inner->n_identity; i++)
         x->inner->identity[i].line = x->part->base[i];
     TRY(plan_needs_setup(p, s, e));
-    return expand(x, 0, e);
+    return p->sweep->file->n_problems ? ERR_OK : expand(x, 0, e);
 }
 
 enum err_code plan_expand(struct plan *p, struct err *e)

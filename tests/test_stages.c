@@ -210,21 +210,22 @@ END_TEST
 
 START_TEST(test_a_loss_names_its_teacher)
 {
-    struct reading o = planned("stages:\n"
-                               "  a: {model: {width: 16}}\n"
-                               "  b: {optim: {loss: {mse: a}}}\n"
-                               "  c: {from: {a: weights}, optim: {loss: {mse: a}, lr: 0.5}}\n"
-                               "  d: {from: {a: features}, optim: {loss: {mse: a}}}\n");
+    struct reading o =
+        planned("stages:\n"
+                "  a: {model: {width: 16}}\n"
+                "  b: {optim: {loss: {mse: a}}}\n"
+                "  c: {from: {a: weights}, optim: {loss: {mse: a}, lr: 0.5}}\n"
+                "  d: {from: {c: end, b: weights}, optim: {loss: {mse: a}, lr: 2}}\n");
     const struct stage *s = o.sweep->stage;
     const struct field *loss = field_find(o.sweep->experiment->fields, "optim.loss", NULL);
     char name[64];
     for (int i = 1; i < 4; i++) {
         ck_assert_str_eq(field_text(loss, &s[i].base, name, sizeof name), "mse");
-        ck_assert_int_eq(s[i].n_from, i == 3 ? 2 : 1);
+        ck_assert_int_eq(s[i].n_from, i == 3 ? 3 : 1);
         ck_assert_int_eq(s[i].from[s[i].n_from - 1].role, ROLE_TEACHER);
         ck_assert_int_eq(s[i].from[s[i].n_from - 1].stage, 0);
     }
-    ck_assert_int_eq(s[3].from[0].role, ROLE_FEATURES);
+    ck_assert_int_eq(s[3].from[0].role, ROLE_END);
     reading_clear(&o);
 }
 END_TEST
@@ -302,14 +303,14 @@ END_TEST
 
 /* ---- identity ---- */
 
-#define A "  a: {model: {width: 16}}\n"
+#define A "  a: {optim: {steps: 20}}\n"
 #define B "  b: {from: {a: weights}}\n"
 
 START_TEST(test_names_of_stages_are_not_part_of_the_id)
 {
     uint64_t child = id_of("stages:\n" A B, "b", 0);
     ck_assert_uint_eq(
-        id_of("stages:\n  zoe: {model: {width: 16}}\n  b: {from: {zoe: weights}}\n", "b", 0),
+        id_of("stages:\n  zoe: {optim: {steps: 20}}\n  b: {from: {zoe: weights}}\n", "b", 0),
         child);
     ck_assert_uint_eq(id_of("stages:\n" B A, "b", 0), child);
     ck_assert_uint_eq(id_of("stages:\n" A "  kid: {from: {a: weights}}\n", "kid", 0), child);
@@ -325,17 +326,17 @@ END_TEST
 START_TEST(test_parents_are_part_of_the_id)
 {
     const char *const other[] = {
-        "stages:\n" A "  b: {from: {a: end}}\n",
+        "stages:\n" A "  b: {from: {a: features}}\n",
         "stages:\n" A "  b: {from: {a: teacher}}\n",
-        "stages:\n  a: {model: {width: 17}}\n" B,
-        "stages:\n  a: {model: {width: 16}, from: {z: weights}}\n  z: {model: {depth: 2}}\n" B,
+        "stages:\n  a: {optim: {steps: 21}}\n" B,
+        "stages:\n  a: {optim: {steps: 20}, from: {z: weights}}\n  z: {optim: {lr: 0.3}}\n" B,
         "stages:\n" A "  b: {from: {a: weights}, optim: {lr: 0.2}}\n",
     };
     uint64_t child = id_of("stages:\n" A B, "b", 0);
     for (size_t i = 0; i < sizeof other / sizeof *other; i++)
         ck_assert_uint_ne(id_of(other[i], "b", 0), child);
     /* the order of two roles says nothing */
-    const char *c = "  c: {model: {depth: 2}}\n";
+    const char *c = "  c: {optim: {lr: 0.7}}\n";
     struct text x = {0}, y = {0};
     text_add(&x, "stages:\n" A "%s  b: {from: {a: weights, c: end}}\n", c);
     text_add(&y, "stages:\n" A "%s  b: {from: {c: end, a: weights}}\n", c);
@@ -349,7 +350,7 @@ END_TEST
 START_TEST(test_ids_and_seeds)
 {
 #define SEEDS(a, b)                                                                            \
-    "sweep: {seeds: " b "}\nstages:\n  a: {model: {width: 16}, sweep: {seeds: " a "}}\n"
+    "sweep: {seeds: " b "}\nstages:\n  a: {optim: {steps: 20}, sweep: {seeds: " a "}}\n"
     uint64_t zero = id_of(SEEDS("1", "1") B, "b", 0);
     ck_assert_uint_eq(id_of(SEEDS("3", "3") B, "b", 0), zero);
     ck_assert_uint_eq(id_of(SEEDS("1", "3") B, "b", 0), zero);
@@ -374,7 +375,7 @@ START_TEST(test_ids_stay)
                               "data.test=256\ndata.train=256\nmodel.depth=1\n";
     static const char rest[] = "optim.batch=32\noptim.steps=10\n";
     struct text a = {0}, b = {0};
-    text_add(&a, "root=7\n%smodel.width=16\n%s", own, rest);
+    text_add(&a, "root=7\n%smodel.width=8\noptim.batch=32\noptim.steps=20\n", own);
     text_add(&b, "root=7\n%smodel.width=8\n%sfrom.weights=%016llx\n", own, rest,
              (unsigned long long)XXH64(a.at, a.length, 0));
     struct reading o = planned("stages:\n" A B);
@@ -396,9 +397,9 @@ START_TEST(test_a_file_is_part_of_the_id)
         FILE *out = fopen(path[i % 2], "w");
         fputs(i == 2 ? "other" : "weights", out);
         fclose(out);
-        const char *form = i == 3   ? "{path: %s, model: {width: 64}}"
-                           : i == 4 ? "{path: %s, as: teacher}"
-                                    : "%s";
+        const char *form = i == 3   ? "{path: %s, as: teacher, model: {width: 64}}"
+                           : i == 4 ? "{path: %s, as: features}"
+                                    : "{path: %s, as: teacher}";
         text_add(&text, "stages: {a: {}, b: {from: {file: ");
         text_add(&text, form, path[i % 2]);
         text_add(&text, "}}}\n");
@@ -409,7 +410,7 @@ START_TEST(test_a_file_is_part_of_the_id)
         ck_assert_int_eq(parents.n, 1);
         ck_assert_int_eq(parents.parent[0].row, -1);
         ck_assert_str_eq(parents.parent[0].path, path[i % 2]);
-        ck_assert_int_eq(parents.parent[0].role, i == 4 ? ROLE_TEACHER : ROLE_WEIGHTS);
+        ck_assert_int_eq(parents.parent[0].role, i == 4 ? ROLE_FEATURES : ROLE_TEACHER);
         ck_assert_int_eq(parents.parent[0].config.model.width, i == 3 ? 64 : 8);
         id[i] = plan_id(o.plan, t);
         reading_clear(&o);
@@ -550,9 +551,8 @@ static bool has_arrow(const struct scheduler_graph *g, int64_t from, int64_t to)
 
 START_TEST(test_graph_has_an_arrow_for_each_need)
 {
-    struct reading o =
-        planned(TUNED STUDENT("take: [optim.lr]") "  last: {from: {student: "
-                                                  "weights}, optim: {steps: 99}}\n");
+    struct reading o = planned(TUNED STUDENT(
+        "take: [optim.lr]") "  last: {from: {student: teacher}, optim: {steps: 99}}\n");
     const struct plan *p = o.plan;
     struct scheduler_graph g;
     struct arena arena = {0};
