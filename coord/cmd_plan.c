@@ -271,9 +271,10 @@ static void print_axes(const struct view *v)
 
 static void print_counts(const char *name, const struct plan_stage *s, const char *indent)
 {
-    printf("%s%s: %lld trials = %lld configurations x %lld seed%s\n", indent, name,
-           (long long)(s->n_configs * s->seeds), (long long)s->n_configs, (long long)s->seeds,
-           s->seeds == 1 ? "" : "s");
+    int64_t n = s->n_configs * s->seeds;
+    printf("%s%s: %lld trial%s = %lld configuration%s x %lld seed%s\n", indent, name,
+           (long long)n, n == 1 ? "" : "s", (long long)s->n_configs,
+           s->n_configs == 1 ? "" : "s", (long long)s->seeds, s->seeds == 1 ? "" : "s");
 }
 
 static void print_text(const struct view *v)
