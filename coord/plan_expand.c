@@ -229,16 +229,9 @@ static enum err_code configs_reserve(struct expansion *x, struct err *e)
     return ERR_OK;
 }
 
-size_t plan_field_bytes(const struct field *f)
-{
-    struct axis alone = {.n_fields = 1, .field = &f};
-    return sweep_axis_size(&alone);
-}
-
 static bool differs(const struct field *f, const struct config *a, const struct config *b)
 {
-    return memcmp((const char *)a + f->offset, (const char *)b + f->offset,
-                  plan_field_bytes(f)) != 0;
+    return memcmp((const char *)a + f->offset, (const char *)b + f->offset, field_size(f)) != 0;
 }
 
 static void note_variation(struct expansion *x)

@@ -82,9 +82,6 @@ enum err_code plan_expand(struct plan *p, struct err *e);
 /* Does the condition hold of the configuration? */
 bool plan_holds(const struct sweep *s, const struct expr *condition, const struct config *c);
 
-/* Bytes of a field's value. */
-size_t plan_field_bytes(const struct field *f);
-
 /* Makes ready to look up what stage s needs, once the stages before it are expanded. Files that
  * cannot be read and numbers of seeds that do not fit become problems. */
 enum err_code plan_needs_setup(struct plan *p, int s, struct err *e);

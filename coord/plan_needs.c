@@ -31,7 +31,7 @@ static uint64_t values_key(const struct plan_match *m, const struct config *c)
 {
     uint64_t h = 1;
     for (int i = 0; i < m->n_fields; i++)
-        h = XXH64((const char *)c + m->field[i]->offset, plan_field_bytes(m->field[i]), h);
+        h = XXH64((const char *)c + m->field[i]->offset, field_size(m->field[i]), h);
     return h ? h : 1;
 }
 
@@ -256,7 +256,7 @@ void plan_take(const struct plan *p, int s, const struct config *from, struct co
     const struct stage_best *b = &p->sweep->stage[s].best;
     for (int i = 0; i < b->n_take; i++) {
         const struct field *f = b->take[i];
-        memcpy((char *)to + f->offset, (const char *)from + f->offset, plan_field_bytes(f));
+        memcpy((char *)to + f->offset, (const char *)from + f->offset, field_size(f));
     }
 }
 

@@ -334,8 +334,8 @@ START_TEST(test_levels_and_probe_sets_arrive)
     ck_assert(r->probe[0].split == 1 && r->probe[0].n == 7 && r->probe[0].n_patches == 0);
     ck_assert(r->probe[1].split == 0 && r->probe[1].n == 9 && r->probe[1].n_patches == 1);
     ck_assert_str_eq(r->probe[1].settings, "data.teacher_width=3");
-    struct config c = o.sweep->base;
-    probe_config(&r->probe[1], &o.sweep->base, &c);
+    struct config c = o.sweep->stage[0].base;
+    probe_config(&r->probe[1], &o.sweep->stage[0].base, &c);
     ck_assert_int_eq(c.data.teacher_width, 3);
     char *resolved = sweep_resolved(o.sweep);
     struct record first = *r;
