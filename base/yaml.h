@@ -60,7 +60,7 @@ void yaml_destroy(struct yaml_file *file);
 /* Value of key in a map, or NULL. */
 struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
 
-/* Adds a problem at a place; hint (may be NULL) is printed after the caret. A mark whose line
+/* Adds a problem at a place, unless the same was found there before; hint (may be NULL) is printed after the caret. A mark whose line
  * is 0 is no place: only the file's name is shown. Local. */
 void yaml_problem(struct yaml_file *file, struct yaml_mark mark, const char *hint,
                   const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -32,6 +32,10 @@ void yaml_problem(struct yaml_file *file, struct yaml_mark mark, const char *hin
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    for (const struct yaml_problem *p = file->problem; p; p = p->before) {
+        bool same_place = p->mark.line == mark.line && p->mark.column == mark.column;
+        if (same_place && strcmp(p->text, text) == 0) return;
+    }
     struct yaml_problem *p = arena_alloc(&file->arena, sizeof *p);
     INVARIANT(p);
     *p = (struct yaml_problem){.mark = mark,

@@ -45,6 +45,7 @@ static const struct kind kinds[] = {
     {{"parametrizations", "how scales depend on width", NULL}, &parametrizations, false},
     {{"initializers", "distributions of initial weights", NULL}, &initializers, false},
     {{"losses", "training losses", NULL}, &losses, false},
+    {{"roles", "what a stage takes from a network of another", NULL}, &roles, false},
     {{"optimizers", "update rules", NULL}, &optimizers, false},
     {{"schedules", "learning rates over time", NULL}, &schedules, false},
     {{"warmups", "learning rates in front of a schedule", NULL}, &warmups, false},

@@ -35,9 +35,13 @@ static int64_t values_in(const struct axis *axis, int n, const struct field *f)
 /* Values that the sweep gives a field, by its axes and in every `when`. */
 static int64_t values_of(const struct sweep *s, const struct field *f)
 {
-    int64_t count = values_in(s->axis, s->n_axes, f);
-    for (int i = 0; i < s->n_when; i++)
-        count += values_in(s->when[i].axis, s->when[i].n_axes, f);
+    int64_t count = 0;
+    for (int k = 0; k < s->n_stages; k++) {
+        const struct stage *stage = &s->stage[k];
+        count += values_in(stage->axis, stage->n_axes, f);
+        for (int i = 0; i < stage->n_when; i++)
+            count += values_in(stage->when[i].axis, stage->when[i].n_axes, f);
+    }
     return count;
 }
 
@@ -48,6 +52,22 @@ static const char *setting(const struct field *f, const struct config *c, char o
     return field_text(f, c, out, TASK_PATH);
 }
 
+/* Is the setting one that the trial takes from the best of another stage, unknown before that
+ * is over? Then the stage, else NULL. */
+static const struct stage *taken_from(const struct plan *p, int64_t t, const struct field *f)
+{
+    const struct sweep *s = p->sweep;
+    const struct stage_best *b = &s->stage[plan_stage_of(p, plan_config_of(p, t))].best;
+    for (int i = 0; b->stage >= 0 && i < b->n_take; i++)
+        if (b->take[i] == f) return &s->stage[b->stage];
+    return NULL;
+}
+
+static const struct stage *stage_of(const struct plan *p, int64_t t)
+{
+    return &p->sweep->stage[plan_stage_of(p, plan_config_of(p, t))];
+}
+
 static void list_text(const struct view *v)
 {
     const struct plan *p = v->plan;
@@ -55,11 +75,20 @@ static void list_text(const struct view *v)
         struct config c;
         char text[TASK_PATH];
         int64_t t = p->order[i];
+        const struct stage *stage = stage_of(p, t);
         plan_config(p, plan_config_of(p, t), &c);
-        printf("%016llx  seed=%llu", (unsigned long long)plan_id(p, t),
-               (unsigned long long)plan_seed(p, t));
-        for (int k = 0; k < p->n_varied; k++)
-            printf("  %s=%s", p->varied[k]->row.name, setting(p->varied[k], &c, text));
+        printf("%016llx", (unsigned long long)plan_id(p, t));
+        if (sweep_has_stages(p->sweep)) printf("  stage=%s", stage->name);
+        printf("  seed=%llu", (unsigned long long)plan_seed(p, t));
+        for (int k = 0; k < p->n_varied; k++) {
+            const struct stage *from = taken_from(p, t, p->varied[k]);
+            printf("  %s=%s%s", p->varied[k]->row.name, from ? "best of " : "",
+                   from ? from->name : setting(p->varied[k], &c, text));
+        }
+        for (int k = 0; k < stage->n_from; k++)
+            if (plan_parent(p, t, k) >= 0)
+                printf("  from.%s=%016llx", p->sweep->stage[stage->from[k].stage].name,
+                       (unsigned long long)plan_id(p, plan_parent(p, t, k)));
         printf("  flops=%.4g\n", plan_flops(p, t));
     }
 }
@@ -67,7 +96,8 @@ static void list_text(const struct view *v)
 static void list_csv(const struct view *v)
 {
     const struct plan *p = v->plan;
-    printf("trial,seed");
+    bool stages = sweep_has_stages(p->sweep);
+    printf(stages ? "trial,stage,seed" : "trial,seed");
     for (int k = 0; k < p->n_varied; k++) printf(",%s", p->varied[k]->row.name);
     printf(",flops,steps,params\n");
     struct text line = {0};
@@ -78,11 +108,13 @@ static void list_csv(const struct view *v)
         const struct trial_shape *shape = plan_shape(p, t);
         plan_config(p, plan_config_of(p, t), &c);
         line.length = 0;
-        text_add(&line, "%016llx,%llu", (unsigned long long)plan_id(p, t),
-                 (unsigned long long)plan_seed(p, t));
+        text_add(&line, "%016llx,", (unsigned long long)plan_id(p, t));
+        if (stages) text_add(&line, "%s,", stage_of(p, t)->name);
+        text_add(&line, "%llu", (unsigned long long)plan_seed(p, t));
         for (int k = 0; k < p->n_varied; k++) {
             text_add(&line, ",");
-            text_add_csv(&line, setting(p->varied[k], &c, text));
+            if (!taken_from(p, t, p->varied[k]))
+                text_add_csv(&line, setting(p->varied[k], &c, text));
         }
         text_add(&line, ",%.17g,%lld,%lld\n", plan_flops(p, t), (long long)shape->steps,
                  (long long)shape->params);
@@ -113,9 +145,20 @@ static void json_trial(const struct view *v, int64_t t)
     const struct trial_shape *shape = plan_shape(p, t);
     struct config c;
     plan_config(p, plan_config_of(p, t), &c);
-    printf("{\"trial\": \"%016llx\", \"seed\": %llu", (unsigned long long)plan_id(p, t),
-           (unsigned long long)plan_seed(p, t));
-    for (int k = 0; k < p->n_varied; k++) json_setting(p->varied[k], &c);
+    const struct stage *stage = stage_of(p, t);
+    printf("{\"trial\": \"%016llx\", ", (unsigned long long)plan_id(p, t));
+    if (sweep_has_stages(p->sweep)) printf("\"stage\": \"%s\", ", stage->name);
+    printf("\"seed\": %llu", (unsigned long long)plan_seed(p, t));
+    for (int k = 0; k < p->n_varied; k++) {
+        if (taken_from(p, t, p->varied[k]))
+            printf(", \"%s\": null", p->varied[k]->row.name);
+        else
+            json_setting(p->varied[k], &c);
+    }
+    for (int k = 0; k < stage->n_from; k++)
+        if (plan_parent(p, t, k) >= 0)
+            printf(", \"from.%s\": \"%016llx\"", p->sweep->stage[stage->from[k].stage].name,
+                   (unsigned long long)plan_id(p, plan_parent(p, t, k)));
     printf(", \"flops\": %.17g, \"steps\": %lld, \"params\": %lld}", plan_flops(p, t),
            (long long)shape->steps, (long long)shape->params);
 }
@@ -133,6 +176,19 @@ static json_t *axes_json(const struct view *v)
     return list;
 }
 
+static json_t *stages_json(const struct plan *p)
+{
+    json_t *list = json_array();
+    for (int k = 0; k < p->n_stages; k++) {
+        const struct plan_stage *s = &p->stage[k];
+        json_array_append_new(
+            list, json_pack("{s:s, s:I, s:I, s:I}", "name", p->sweep->stage[k].name, "trials",
+                            (json_int_t)(s->n_configs * s->seeds), "configurations",
+                            (json_int_t)s->n_configs, "seeds", (json_int_t)s->seeds));
+    }
+    return list;
+}
+
 static void print_json(const struct view *v, bool list)
 {
     const struct plan *p = v->plan;
@@ -144,6 +200,7 @@ static void print_json(const struct view *v, bool list)
         (json_int_t)p->n_duplicates, "excluded", (json_int_t)p->n_excluded, "flops", c->flops,
         "memory_bytes", c->memory_bytes, "disk_bytes", c->disk_bytes, "files", c->files,
         "estimate_s", v->seconds, "workers", v->workers, "axes", axes_json(v));
+    if (sweep_has_stages(v->sweep)) json_object_set_new(root, "stages", stages_json(p));
     if (v->store) {
         json_object_set_new(root, "kept", json_integer(v->kept));
         json_object_set_new(root, "new", json_integer(v->fresh));
@@ -203,9 +260,21 @@ static void print_axes(const struct view *v)
     for (int k = 0; k < v->plan->n_varied; k++) {
         const struct field *f = v->plan->varied[k];
         long long n = values_of(v->sweep, f);
-        printf("  %-15s %s, %lld value%s\n", k ? "" : "varies", f->row.name, n,
-               n == 1 ? " and its base" : "s");
+        if (n == 0 || v->plan->n_stages > 1)
+            printf("  %-15s %s%s\n", k ? "" : "varies", f->row.name,
+                   n ? "" : ", between stages");
+        else
+            printf("  %-15s %s, %lld value%s\n", k ? "" : "varies", f->row.name, n,
+                   n == 1 ? " and its base" : "s");
     }
+}
+
+static void print_counts(const char *name, const struct plan_stage *s, const char *indent)
+{
+    int64_t n = s->n_configs * s->seeds;
+    printf("%s%s: %lld trial%s = %lld configuration%s x %lld seed%s\n", indent, name,
+           (long long)n, n == 1 ? "" : "s", (long long)s->n_configs,
+           s->n_configs == 1 ? "" : "s", (long long)s->seeds, s->seeds == 1 ? "" : "s");
 }
 
 static void print_text(const struct view *v)
@@ -213,9 +282,14 @@ static void print_text(const struct view *v)
     const struct plan *p = v->plan;
     const struct plan_cost *c = &v->cost;
     char a[64], b[64];
-    printf("%s: %lld trials = %lld configurations x %lld seed%s\n", v->sweep->name,
-           (long long)p->n_trials, (long long)p->n_configs, (long long)v->sweep->seeds,
-           v->sweep->seeds == 1 ? "" : "s");
+    if (sweep_has_stages(v->sweep)) {
+        printf("%s: %lld trials in %d stages\n", v->sweep->name, (long long)p->n_trials,
+               p->n_stages);
+        for (int k = 0; k < p->n_stages; k++)
+            print_counts(v->sweep->stage[k].name, &p->stage[k], "  ");
+    } else {
+        print_counts(v->sweep->name, &p->stage[0], "");
+    }
     print_axes(v);
     if (p->n_duplicates)
         printf("  duplicates      %lld configurations merged into equal ones\n",

@@ -9,8 +9,9 @@ struct worker_rank;
 
 /* What came of the run. */
 struct tally {
-    int64_t total, before, done, diverged, failed; /* before: finished in earlier runs */
-    bool stopped;                                  /* early: too many failures, or a drain */
+    int64_t total, before, done, diverged, failed,
+        skipped;  /* before: finished in earlier runs */
+    bool stopped; /* early: too many failures, or a drain */
 };
 
 /* Runs all trials that are not finished yet, on the job's workers or, with one rank, on `self`.

@@ -101,6 +101,17 @@ static void cell_setting(struct writer *w, const struct results *r, int64_t tria
     }
 }
 
+/* The id of another trial, missing where there is none. */
+static void cell_link(struct writer *w, const char *column, uint64_t id)
+{
+    char text[17];
+    snprintf(text, sizeof text, "%016" PRIx64, id);
+    if (id)
+        cell_text(w, column, text);
+    else
+        cell_number(w, column, NAN);
+}
+
 static void cell_count(struct writer *w, const char *column, uint64_t value)
 {
     cell_begin(w, column);
@@ -114,6 +125,7 @@ static void write_header(struct writer *w, const struct results *r)
     static const char *const fixed[] = {"trial", "state", "seed"};
     for (int i = 0; i < 3; i++) cell_text(w, NULL, fixed[i]);
     for (int i = 0; i < r->n_axes; i++) cell_text(w, NULL, r->axis[i].name);
+    for (int i = 0; i < r->n_links; i++) cell_text(w, NULL, r->link[i].name);
     for (int i = 0; i < r->n_constants; i++) cell_text(w, NULL, r->constant[2 * i]);
     cell_text(w, NULL, "seconds");
     for (int i = 0; i < r->n_metrics; i++) cell_text(w, NULL, r->metric[i].name);
@@ -138,6 +150,7 @@ static void write_row(struct writer *w, const struct results *r, int64_t t, int6
         else
             cell_setting(w, r, t, axis->name, axis->text[t]);
     }
+    for (int i = 0; i < r->n_links; i++) cell_link(w, r->link[i].name, r->link[i].id[t]);
     for (int i = 0; i < r->n_constants; i++)
         cell_setting(w, r, t, r->constant[2 * i], r->constant[2 * i + 1]);
     cell_number(w, "seconds", r->seconds[t]);

@@ -23,7 +23,7 @@ void plan_cost(const struct plan *p, struct plan_cost *out)
 {
     const struct sweep *s = p->sweep;
     const struct record *r = &s->record;
-    double seeds = (double)s->seeds, representations = 0, probes = 0;
+    double representations = 0, probes = 0;
     for (int i = 0; i < r->n_probe_sets; i++) probes += (double)r->probe[i].n;
     *out = (struct plan_cost){.longest = p->n_trials ? p->order[0] : -1,
                               .records_min = INT64_MAX,
@@ -31,18 +31,22 @@ void plan_cost(const struct plan *p, struct plan_cost *out)
     for (int64_t c = 0; c < p->n_configs; c++) {
         const struct trial_shape *shape = &p->shape[p->shape_of[c]];
         double flops = shape->train_flops + shape->eval_flops;
+        const struct plan_stage *stage = &p->stage[plan_stage_of(p, c)];
         double memory = shape->memory_bytes + shape->data_bytes + process_bytes;
+        double seeds = (double)stage->seeds;
         out->flops += flops * seeds;
-        out->steps += shape->steps * s->seeds;
+        out->steps += shape->steps * stage->seeds;
         out->memory_bytes = fmax(out->memory_bytes, memory);
         if (flops > out->longest_flops) {
             out->longest_flops = flops;
-            out->longest = c * s->seeds;
+            out->longest = plan_trial(p, c, 0);
         }
         if (shape->records < out->records_min) out->records_min = shape->records;
         if (shape->records > out->records_max) out->records_max = shape->records;
         if (shape->params < out->params_min) out->params_min = shape->params;
         if (shape->params > out->params_max) out->params_max = shape->params;
+        if (plan_keeps(p, plan_trial(p, c, 0)))
+            representations += seeds * 4 * (double)shape->weights;
         for (int l = 0; l < shape->n_layers; l++)
             representations += seeds * 4 * r->n_slots * probes * (double)shape->layer_dim[l];
     }

@@ -5,7 +5,8 @@
  *     root=SEED\n  [experiment=NAME\n unless train]  then key=value\n
  *
  * for every identity field that applies and differs from its default, sorted by key, values as
- * field_text has them; the id of a trial is XXH64 of the two numbers config_id and seed, 8
+ * field_text has them, and then what the configuration needs of others, see plan_needs.c; the
+ * id of a trial is XXH64 of the two numbers config_id and seed, 8
  * little-endian bytes each. 0 becomes 1. Stores of years are found by these ids: never change
  * how they are made. A new field with a default, a new value or another seed leaves every old
  * id as it was. */
@@ -67,10 +68,29 @@ static enum err_code link_up(struct plan *p, struct plan_identity *id, struct er
     alone.only_key = alone.only_names = NULL;
     struct field pair[2] = {*f, alone};
     struct table both = TABLE("setting", pair);
-    struct config c = p->sweep->base;
+    struct config c = p->sweep->stage[0].base;
     for (int i = 0; i < on->names->count; i++) {
         memcpy((char *)&c + on->offset, &i, sizeof i);
         id->applies[i] = field_applies(&pair[0], &both, &c);
+    }
+    return ERR_OK;
+}
+
+/* The lines of a stage's base. */
+static enum err_code base_lines(struct plan *p, int s, struct err *e)
+{
+    struct plan_inner *inner = p->inner;
+    struct plan_part *part = &inner->part[s];
+    part->base = arena_array(&inner->arena, (size_t)inner->n_identity + 1, sizeof *part->base);
+    part->varies =
+        arena_array(&inner->arena, (size_t)inner->n_identity + 1, sizeof *part->varies);
+    if (!part->base || !part->varies) return no_memory(e);
+    for (int i = 0; i < inner->n_identity; i++) {
+        struct text line = {0};
+        plan_identity_line(inner->identity[i].field, &p->sweep->stage[s].base, &line);
+        part->base[i] = arena_text(&inner->arena, line.at ? line.at : "");
+        text_clear(&line);
+        if (!part->base[i]) return no_memory(e);
     }
     return ERR_OK;
 }
@@ -85,16 +105,11 @@ enum err_code plan_identity_setup(struct plan *p, struct err *e)
     for (int i = 0; i < fields->count; i++) {
         const struct field *f = (const struct field *)table_row(fields, i);
         if (!(f->flags & FIELD_IDENTITY)) continue;
-        struct text line = {0};
-        plan_identity_line(f, &p->sweep->base, &line);
-        struct plan_identity *id = &inner->identity[inner->n_identity++];
-        *id = (struct plan_identity){.field = f,
-                                     .line = arena_text(&inner->arena, line.at ? line.at : "")};
-        text_clear(&line);
-        if (!id->line) return no_memory(e);
+        inner->identity[inner->n_identity++] = (struct plan_identity){.field = f};
     }
     qsort(inner->identity, (size_t)inner->n_identity, sizeof *inner->identity, compare_keys);
     for (int i = 0; i < inner->n_identity; i++) TRY(link_up(p, &inner->identity[i], e));
+    for (int s = 0; s < p->n_stages; s++) TRY(base_lines(p, s, e));
     return ERR_OK;
 }
 
@@ -108,7 +123,7 @@ static bool applies(const struct plan_identity *id, const struct config *c)
     return true;
 }
 
-uint64_t plan_identity_hash(const struct plan *p, const struct config *c)
+uint64_t plan_identity_hash(const struct plan *p, const struct config *c, const char *needs)
 {
     const struct sweep *s = p->sweep;
     char text[MAX_IDENTITY];
@@ -125,5 +140,8 @@ uint64_t plan_identity_hash(const struct plan *p, const struct config *c)
         memcpy(text + used, id->line, length);
         used += length;
     }
-    return plan_hash(text, used);
+    size_t length = strlen(needs);
+    INVARIANT(used + length < sizeof text);
+    memcpy(text + used, needs, length);
+    return plan_hash(text, used + length);
 }

@@ -74,7 +74,7 @@ const char *progress_counts(const struct state *s, const char *between, bool lab
     out[0] = '\0';
     static const enum trial_state order[] = {TRIAL_DONE,    TRIAL_RUNNING,  TRIAL_QUEUED,
                                              TRIAL_PLANNED, TRIAL_DIVERGED, TRIAL_FAILED,
-                                             TRIAL_LOST};
+                                             TRIAL_LOST,    TRIAL_SKIPPED};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         if (count[order[i]] == 0 || used + 1 >= size) continue;
         const char *name = table_row(&trial_states, order[i])->name;
@@ -96,7 +96,8 @@ static int64_t finished(const struct state *s)
 {
     int64_t count[TRIAL_STATES];
     state_counts(s, count);
-    return count[TRIAL_DONE] + count[TRIAL_DIVERGED] + count[TRIAL_FAILED];
+    return count[TRIAL_DONE] + count[TRIAL_DIVERGED] + count[TRIAL_FAILED] +
+           count[TRIAL_SKIPPED];
 }
 
 static int columns(void)

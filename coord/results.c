@@ -4,7 +4,9 @@
  * reads is in store.h; rows not in use are left out, so that row numbers of the table differ
  * from those of the store (struct reader keeps both ways). Where a trial stands is the
  * journal's word; a store without one is believed by its own state column. A setting is a
- * dataset of /trials with a dot in its name: a new one needs no change here. */
+ * dataset of /trials with a dot in its name: a new one needs no change here. The stage of a
+ * trial is read like a setting; the trials it comes from are no settings: they differ between
+ * seeds. */
 #include "coord/results.h"
 
 #include <limits.h>
@@ -256,9 +258,30 @@ static enum err_code read_axis(struct reader *x, const char *name, struct result
     return rc;
 }
 
+static bool is_link(const char *name)
+{
+    return strncmp(name, "from.", 5) == 0;
+}
+
 static bool is_setting(const char *name)
 {
-    return strchr(name, '.') != NULL;
+    return strcmp(name, "stage") == 0 || (strchr(name, '.') && !is_link(name));
+}
+
+static enum err_code read_links(struct reader *x, struct err *e)
+{
+    char **name, path[200];
+    int n = 0;
+    TRY(wanted_names(x, "/trials", is_link, &name, &n, e));
+    x->r->link = arena_array(x->arena, (size_t)n + 1, sizeof *x->r->link);
+    if (!x->r->link) return nomem(x, e);
+    for (int i = 0; i < n; i++) {
+        struct results_link *l = &x->r->link[x->r->n_links++];
+        snprintf(l->name, sizeof l->name, "%s", name[i]);
+        snprintf(path, sizeof path, "/trials/%s", name[i]);
+        TRY(read_column(x, path, H5T_NATIVE_UINT64, sizeof *l->id, &l->id, e));
+    }
+    return ERR_OK;
 }
 
 static enum err_code read_axes(struct reader *x, struct err *e)
@@ -458,6 +481,7 @@ static enum err_code read_store(struct reader *x, struct err *e)
     TRY(read_column(x, "/trials/steps_done", H5T_NATIVE_INT64, sizeof *r->steps_done,
                     &r->steps_done, e));
     TRY(read_axes(x, e));
+    TRY(read_links(x, e));
     TRY(read_metrics(x, e));
     return read_provenance(x, e);
 }

@@ -9,12 +9,18 @@
 
 #include "base/err.h"
 
-/* A varied field: a number per trial, and its text. */
+/* A varied field, or `stage`: a number per trial, and its text. */
 struct results_axis {
     char name[64];
     bool is_text;
     double *number; /* [n_trials]; of names the place among the distinct ones, in order seen */
     const char **text; /* [n_trials] as a sweep file would have it */
+};
+
+/* Which trial of a stage each trial comes from. */
+struct results_link {
+    char name[64]; /* "from.teacher" */
+    uint64_t *id;  /* [n_trials]; 0: it comes from none */
 };
 
 struct results_metric {
@@ -39,8 +45,9 @@ struct results {
     double *seconds;
     double wall_s; /* of the last run; NaN while unknown */
     int64_t *steps_done;
-    int n_axes, n_metrics, n_alignments;
+    int n_axes, n_links, n_metrics, n_alignments;
     struct results_axis *axis;
+    struct results_link *link;
     struct results_metric *metric; /* the first is "step" */
     struct results_alignment *alignment;
     int n_constants;

@@ -304,11 +304,13 @@ static enum err_code conclude(struct job *job, const struct tally *t, int status
 {
     TRY(note_end(job, status, e));
     if (job->fronted || job->quiet) return ERR_OK;
-    char took[32];
+    char took[32], skipped[48] = "";
+    if (t->skipped) snprintf(skipped, sizeof skipped, ", %lld skipped", (long long)t->skipped);
     fprintf(stderr,
-            "%s: %lld trials: %lld done now, %lld before, %lld diverged, %lld failed in %s%s\n",
+            "%s: %lld trials: %lld done now, %lld before, %lld diverged, %lld failed%s in "
+            "%s%s\n",
             job->sweep->name, (long long)t->total, (long long)t->done, (long long)t->before,
-            (long long)t->diverged, (long long)t->failed,
+            (long long)t->diverged, (long long)t->failed, skipped,
             text_duration(job_now() - began, took),
             t->stopped ? "; stopped early, the same line continues" : "");
     return ERR_OK;

@@ -1,15 +1,20 @@
-/* scheduler.c - owns which trial is where: waiting, with a worker, or over.
+/* scheduler.c - owns which trial is where: blocked, ready, with a worker, or over.
  *
  * List scheduling, longest first: whoever has room gets the next trial in order; trials that
  * are to be tried again go in front of all others. Small trials travel in batches so that a
  * message costs little beside the work; a batch is never more than a quarter of a worker's
  * share of what is left, so that batches shrink towards the end and all workers end together.
  * A second batch is handed out ahead only while the first is short: a long trial that waits
- * behind a long trial could have begun elsewhere. */
+ * behind a long trial could have begun elsewhere.
+ *
+ * A trial that needs others is blocked until the last of them is over, and then stands among
+ * the ready ones by its place in the order; batches share out what is ready, not what is
+ * blocked. */
 #include "coord/scheduler.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const double batch_s = 0.05;    /* of work in a batch */
 static const double ahead_s = 0.1;     /* a worker with this much or more needs nothing yet */
@@ -23,6 +28,23 @@ enum { NOBODY = -1, MAX_BATCHES = 2 };
 struct batch {
     int64_t n;
     double cost;
+};
+
+struct skip {
+    int64_t trial, parent;
+};
+
+/* What is known of trials that wait for each other. */
+struct waiting {
+    const struct scheduler_graph *graph; /* borrowed; NULL: no trial waits for another */
+    int32_t *needs;                      /* [n_nodes] nodes that are not over yet */
+    bool *blocked;                       /* [n_trials] */
+    int64_t *place;                      /* [n_trials] in order */
+    int64_t *ready;                      /* heap of unblocked trials, first in order on top */
+    int64_t n_ready, n_blocked;
+    double cost_blocked;
+    struct skip *skip;
+    int64_t n_skip, n_told;
 };
 
 struct scheduler {
@@ -41,6 +63,7 @@ struct scheduler {
     double cost_left;
     double seconds, flops; /* measured, older ones fading */
     bool stopped;
+    struct waiting wait;
 };
 
 enum err_code scheduler_create(int64_t n_trials, const double *cost, const int64_t *order,
@@ -84,7 +107,133 @@ void scheduler_destroy(struct scheduler *s)
     free(s->batch);
     free(s->again);
     free(s->held);
+    free(s->wait.needs);
+    free(s->wait.blocked);
+    free(s->wait.place);
+    free(s->wait.ready);
+    free(s->wait.skip);
     free(s);
+}
+
+/* ---- trials that wait for others ---- */
+
+static bool before(const struct waiting *w, int64_t i, int64_t k)
+{
+    return w->place[w->ready[i]] < w->place[w->ready[k]];
+}
+
+static void swap(struct waiting *w, int64_t i, int64_t k)
+{
+    int64_t t = w->ready[i];
+    w->ready[i] = w->ready[k];
+    w->ready[k] = t;
+}
+
+static void ready_push(struct waiting *w, int64_t t)
+{
+    int64_t i = w->n_ready++;
+    w->ready[i] = t;
+    for (; i > 0 && before(w, i, (i - 1) / 2); i = (i - 1) / 2) swap(w, i, (i - 1) / 2);
+}
+
+static void ready_pop(struct waiting *w)
+{
+    w->ready[0] = w->ready[--w->n_ready];
+    for (int64_t i = 0, k; (k = 2 * i + 1) < w->n_ready; i = k) {
+        if (k + 1 < w->n_ready && before(w, k + 1, k)) k++;
+        if (!before(w, k, i)) return;
+        swap(w, i, k);
+    }
+}
+
+static void unblock(struct scheduler *s, int64_t t)
+{
+    s->wait.blocked[t] = false;
+    s->wait.n_blocked--;
+    s->wait.cost_blocked -= s->cost[t];
+}
+
+static void node_over(struct scheduler *s, int64_t node, bool good);
+
+/* One node fewer to wait for. */
+static void release(struct scheduler *s, int64_t node)
+{
+    if (--s->wait.needs[node] > 0) return;
+    if (node >= s->n_trials) {
+        node_over(s, node, true);
+    } else if (s->wait.blocked[node]) {
+        unblock(s, node);
+        ready_push(&s->wait, node);
+    }
+}
+
+static void skip(struct scheduler *s, int64_t t, int64_t parent)
+{
+    if (!s->wait.blocked[t]) return;
+    unblock(s, t);
+    s->n_left--;
+    s->cost_left -= s->cost[t];
+    s->wait.skip[s->wait.n_skip++] = (struct skip){t, parent};
+    node_over(s, t, false);
+}
+
+/* Tells those that need a node. Goes as deep as the longest chain of needs. */
+static void node_over(struct scheduler *s, int64_t node, bool good)
+{
+    const struct scheduler_graph *g = s->wait.graph;
+    for (int64_t i = g->first[node]; i < g->first[node + 1]; i++) {
+        if (good || g->next[i] >= s->n_trials)
+            release(s, g->next[i]);
+        else
+            skip(s, g->next[i], node);
+    }
+}
+
+enum err_code scheduler_depend(struct scheduler *s, const struct scheduler_graph *graph,
+                               struct err *e)
+{
+    struct waiting *w = &s->wait;
+    size_t n = (size_t)s->n_trials + 1, nodes = (size_t)graph->n_nodes + 1;
+    w->needs = calloc(nodes, sizeof *w->needs);
+    w->blocked = calloc(n, sizeof *w->blocked);
+    w->place = calloc(n, sizeof *w->place);
+    w->ready = calloc(n, sizeof *w->ready);
+    w->skip = calloc(n, sizeof *w->skip);
+    if (!w->needs || !w->blocked || !w->place || !w->ready || !w->skip)
+        return ERR(e, ERR_NOMEM, "no memory to schedule %lld trials", (long long)s->n_trials);
+    w->graph = graph;
+    memcpy(w->needs, graph->needs, (nodes - 1) * sizeof *w->needs);
+    for (int64_t i = 0; i < s->n_trials; i++) w->place[s->order[i]] = i;
+    bool *over = calloc(n, sizeof *over); /* waits changes below */
+    if (!over) return ERR(e, ERR_NOMEM, "no memory to schedule trials");
+    for (int64_t t = 0; t < s->n_trials; t++) {
+        over[t] = !s->waits[t];
+        w->blocked[t] = s->waits[t] && w->needs[t] > 0;
+        if (!w->blocked[t]) continue;
+        s->waits[t] = false;
+        w->n_blocked++;
+        w->cost_blocked += s->cost[t];
+    }
+    for (int64_t t = 0; t < s->n_trials; t++)
+        if (over[t]) node_over(s, t, !graph->bad[t]);
+    free(over);
+    return ERR_OK;
+}
+
+bool scheduler_skipped(struct scheduler *s, int64_t *trial, int64_t *parent)
+{
+    struct waiting *w = &s->wait;
+    if (w->n_told == w->n_skip) return false;
+    *trial = w->skip[w->n_told].trial;
+    *parent = w->skip[w->n_told++].parent;
+    return true;
+}
+
+/* ---- handing out ---- */
+
+static int64_t n_ready(const struct scheduler *s)
+{
+    return s->n_left - s->wait.n_blocked;
 }
 
 /* Seconds that n trials of that cost together should take one worker. */
@@ -93,18 +242,23 @@ static double expected_s(const struct scheduler *s, int64_t n, double cost)
     return fmax((double)n * overhead_s, cost * s->seconds / s->flops);
 }
 
-/* The next trial to hand out; only while n_left > 0. */
+/* The next trial to hand out; only while some are ready. */
 static int64_t peek(struct scheduler *s)
 {
+    const struct waiting *w = &s->wait;
     if (s->n_again > 0) return s->again[s->n_again - 1];
-    while (!s->waits[s->order[s->next]]) s->next++;
-    return s->order[s->next];
+    while (s->next < s->n_trials && !s->waits[s->order[s->next]]) s->next++;
+    bool late = w->n_ready > 0 && w->place[w->ready[0]] < s->next;
+    INVARIANT(w->n_ready > 0 || s->next < s->n_trials);
+    return late || s->next == s->n_trials ? w->ready[0] : s->order[s->next];
 }
 
 static void hand_out(struct scheduler *s, int64_t t, int w, int batch)
 {
     if (s->n_again > 0)
         s->n_again--;
+    else if (s->wait.n_ready > 0 && s->wait.ready[0] == t)
+        ready_pop(&s->wait);
     else
         s->waits[t] = false;
     s->owner[t] = w;
@@ -123,7 +277,7 @@ static int free_batch(const struct scheduler *s, int w)
     int64_t n = held[0].n + held[1].n;
     if (n == 0) return 0;
     if (held[0].n > 0 && held[1].n > 0) return -1;
-    if (s->n_left < s->n_workers) return -1; /* the last ones go to whoever is idle */
+    if (n_ready(s) < s->n_workers) return -1; /* the last ones go to whoever is idle */
     if (expected_s(s, n, held[0].cost + held[1].cost) >= ahead_s) return -1;
     return held[0].n > 0 ? 1 : 0;
 }
@@ -133,10 +287,11 @@ int scheduler_next(struct scheduler *s, int w, int max, int64_t *trial)
     INVARIANT(w >= 0 && w < s->n_workers);
     int batch = s->stopped ? -1 : free_batch(s, w);
     if (batch < 0) return 0;
-    double share_s = expected_s(s, s->n_left, s->cost_left) / (4.0 * s->n_workers);
+    double ready_cost = s->cost_left - s->wait.cost_blocked;
+    double share_s = expected_s(s, n_ready(s), ready_cost) / (4.0 * s->n_workers);
     double cost = 0;
     int n = 0;
-    while (n < max && s->n_left > 0) {
+    while (n < max && n_ready(s) > 0) {
         int64_t t = peek(s);
         cost += s->cost[t];
         if (n > 0 && expected_s(s, n + 1, cost) > share_s) break;
@@ -159,7 +314,8 @@ static void try_again(struct scheduler *s, int64_t t)
     s->n_left++;
 }
 
-void scheduler_finished(struct scheduler *s, int w, int64_t t, double seconds, bool again)
+void scheduler_finished(struct scheduler *s, int w, int64_t t, double seconds,
+                        enum scheduler_end end)
 {
     INVARIANT(t >= 0 && t < s->n_trials && s->owner[t] == w);
     struct batch *held = &s->held[w][s->batch[t]];
@@ -171,7 +327,10 @@ void scheduler_finished(struct scheduler *s, int w, int64_t t, double seconds, b
         s->seconds = memory * s->seconds + seconds;
         s->flops = memory * s->flops + s->cost[t];
     }
-    if (again) try_again(s, t);
+    if (end == SCHEDULER_AGAIN)
+        try_again(s, t);
+    else if (s->wait.graph)
+        node_over(s, t, end == SCHEDULER_DONE);
 }
 
 void scheduler_stop(struct scheduler *s)

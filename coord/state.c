@@ -20,6 +20,7 @@ static const struct row state_rows[] = {
     {"diverged", "finished with a loss that is not finite or above the limit", NULL},
     {"failed", "ended by an error", NULL},
     {"lost", "its worker died", NULL},
+    {"skipped", "not begun: a trial that it needs did not end well", NULL},
 };
 const struct table trial_states = TABLE("trial state", state_rows);
 
@@ -80,7 +81,8 @@ static struct trial_status *need_trial(struct state *s, uint64_t id)
 
 static bool is_finished(enum trial_state state)
 {
-    return state == TRIAL_DONE || state == TRIAL_DIVERGED || state == TRIAL_FAILED;
+    return state == TRIAL_DONE || state == TRIAL_DIVERGED || state == TRIAL_FAILED ||
+           state == TRIAL_SKIPPED;
 }
 
 /* Takes a trial into the sums, or out of them: sign 1 or -1. */
@@ -121,7 +123,8 @@ static void apply_run(struct state *s, struct trial_status *unused, const struct
     for (int64_t i = 0; i < s->n; i++) {
         struct trial_status *t = &s->trial[i];
         take_back(s, t); /* until this run drops it as well */
-        if (t->state == TRIAL_QUEUED || t->state == TRIAL_RUNNING) enter(s, t, TRIAL_PLANNED);
+        bool open = t->state == TRIAL_QUEUED || t->state == TRIAL_RUNNING;
+        if (open || t->state == TRIAL_SKIPPED) enter(s, t, TRIAL_PLANNED);
     }
     s->run.trials = event->count;
     s->run.runs++;
@@ -206,6 +209,11 @@ static void apply_lost(struct state *s, struct trial_status *t, const struct eve
     finish(s, t, event, TRIAL_LOST);
 }
 
+static void apply_skipped(struct state *s, struct trial_status *t, const struct event *event)
+{
+    finish(s, t, event, TRIAL_SKIPPED);
+}
+
 static void apply_dropped(struct state *s, struct trial_status *t, const struct event *event)
 {
     (void)event;
@@ -236,6 +244,9 @@ static const struct event_row {
      true,
      apply_failed},
     {{"lost", "its worker died: trial, attempt, worker, text = reason"}, true, apply_lost},
+    {{"skipped", "not begun, what it needs is no good: trial, cost, text = reason"},
+     true,
+     apply_skipped},
     {{"retry", "to be tried again: trial"}, true, apply_planned},
     {{"dropped", "in the store, but not in the plan of this run: trial"}, true, apply_dropped},
     {{"ended", "a run ends: count = exit code"}, false, apply_ended},

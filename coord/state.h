@@ -13,7 +13,8 @@ enum trial_state {
     TRIAL_DIVERGED,
     TRIAL_FAILED,
     TRIAL_LOST,
-    TRIAL_STATES
+    TRIAL_SKIPPED, /* a trial that it needs is no good */
+    TRIAL_STATES   /* numbers are stored: new states at the end */
 };
 
 /* Rows of struct row, in the order of the enum: "planned", "queued", ... */

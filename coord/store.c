@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,12 @@ struct store {
     struct store_class *class;
     struct target *data;              /* [n_classes] */
     int32_t *member[STORE_MAX_VIEWS]; /* [n_rows] place in its class, -1: in none */
+    int n_weights;
+    struct store_class *weights;
+    struct target *weights_data; /* [n_weights] */
+    struct place {
+        int32_t class, member;
+    } * kept; /* [n_rows] of the row's weights, class -1: not kept; NULL without any */
     struct arena arena;
 };
 
@@ -100,6 +107,30 @@ static enum err_code open_classes(struct store *s, const char *path, struct err 
     return ERR_OK;
 }
 
+static enum err_code open_weights(struct store *s, const char *path, struct err *e)
+{
+    char group[80], data[100];
+    TRY(store_weights_read(s->file, path, &s->arena, &s->weights, &s->n_weights, e));
+    if (s->n_weights == 0) return ERR_OK;
+    s->weights_data = arena_array(&s->arena, (size_t)s->n_weights, sizeof *s->weights_data);
+    s->kept = arena_array(&s->arena, (size_t)s->n_rows, sizeof *s->kept);
+    if (!s->weights_data || !s->kept) return ERR(e, ERR_NOMEM, "no memory to open '%s'", path);
+    memset(s->kept, -1, (size_t)s->n_rows * sizeof *s->kept);
+    for (int i = 0; i < s->n_weights; i++) {
+        const struct store_class *c = &s->weights[i];
+        store_weights_path(c->d, group, sizeof group);
+        snprintf(data, sizeof data, "%s/data", group);
+        TRY(open_target(s, data, &s->weights_data[i], e));
+        for (int64_t m = 0; m < c->n; m++) {
+            if (c->row[m] < 0 || c->row[m] >= s->n_rows)
+                return ERR(e, ERR_FORMAT, "'%s': /%s has a member outside the store", path,
+                           group);
+            s->kept[c->row[m]] = (struct place){i, (int32_t)m};
+        }
+    }
+    return ERR_OK;
+}
+
 enum err_code store_open(const char *path, const struct record *record, struct store **out,
                          struct err *e)
 {
@@ -119,6 +150,7 @@ enum err_code store_open(const char *path, const struct record *record, struct s
         code = ERR(e, ERR_IO, "cannot open the store '%s': %s", path, strerror(errno));
     if (code == ERR_OK) code = open_columns(s, e);
     if (code == ERR_OK) code = open_classes(s, path, e);
+    if (code == ERR_OK) code = open_weights(s, path, e);
     if (code == ERR_OK)
         *out = s;
     else
@@ -134,6 +166,7 @@ enum err_code store_close(struct store *s, struct err *e)
     for (int i = 0; i < s->record.n_metrics; i++) close_target(&s->metric[i]);
     close_target(&s->step);
     for (int i = 0; s->data && i < s->n_classes; i++) close_target(&s->data[i]);
+    for (int i = 0; s->weights_data && i < s->n_weights; i++) close_target(&s->weights_data[i]);
     if (s->file >= 0 && H5Fclose(s->file) < 0) code = H5_ERR(e, "cannot close the store");
     if (s->fd >= 0) close(s->fd);
     arena_clear(&s->arena);
@@ -209,8 +242,36 @@ static enum err_code write_view(struct store *s, int64_t row, int view, int64_t 
                (long long)d);
 }
 
+/* Weights of a trial that did not end well are nobody's to use. */
+static bool has_weights(const struct rows *rows, const struct result *result)
+{
+    return rows->weights && result->outcome == OUTCOME_DONE;
+}
+
+static enum err_code weights_place(const struct store *s, int64_t row, int64_t n,
+                                   struct place *out, struct err *e)
+{
+    if (!s->kept || s->kept[row].class < 0)
+        return ERR(e, ERR_FORMAT, "the store keeps no weights of row %lld", (long long)row);
+    *out = s->kept[row];
+    if (s->weights[out->class].d == n) return ERR_OK;
+    return ERR(e, ERR_FORMAT, "row %lld of the store has %lld weights, not %lld",
+               (long long)row, (long long)s->weights[out->class].d, (long long)n);
+}
+
+static enum err_code write_weights(struct store *s, int64_t row, int64_t n, const float *in,
+                                   struct err *e)
+{
+    struct place at = {-1, -1};
+    TRY(weights_place(s, row, n, &at, e));
+    hsize_t count[] = {1, (hsize_t)n};
+    if (write_row(&s->weights_data[at.class], H5T_NATIVE_FLOAT, at.member, 2, count, in) < 0)
+        return H5_ERR(e, "cannot write the weights of row %lld", (long long)row);
+    return ERR_OK;
+}
+
 static uint64_t checksum(const struct store *s, const struct trial_shape *shape,
-                         const struct rows *rows)
+                         const struct rows *rows, bool weights)
 {
     size_t records = (size_t)shape->records * sizeof(double);
     XXH64_state_t *state = XXH64_createState();
@@ -221,6 +282,7 @@ static uint64_t checksum(const struct store *s, const struct trial_shape *shape,
     for (int v = 0; v < store_views(&s->record); v++)
         if (view_dim(s, shape, v) > 0)
             XXH64_update(state, rows->layer[v], view_floats(s, shape, v) * sizeof(float));
+    if (weights) XXH64_update(state, rows->weights, (size_t)shape->weights * sizeof(float));
     uint64_t sum = XXH64_digest(state);
     XXH64_freeState(state);
     return sum;
@@ -243,13 +305,72 @@ enum err_code store_write(struct store *s, int64_t row, const struct trial_shape
         for (int v = 0; v < store_views(&s->record); v++)
             if (view_dim(s, shape, v) > 0)
                 TRY(write_view(s, row, v, view_dim(s, shape, v), rows->layer[v], e));
-        result->checksum = checksum(s, shape, rows);
+        bool weights = has_weights(rows, result);
+        if (weights) TRY(write_weights(s, row, shape->weights, rows->weights, e));
+        result->checksum = checksum(s, shape, rows, weights);
     }
     TRY(write_value(s, SECONDS, H5T_NATIVE_DOUBLE, row, &result->seconds, e));
     TRY(write_value(s, WORKER, H5T_NATIVE_INT32, row, &result->worker, e));
     TRY(write_value(s, STEPS_DONE, H5T_NATIVE_INT64, row, &result->steps_done, e));
     TRY(write_value(s, CHECKSUM, H5T_NATIVE_UINT64, row, &result->checksum, e));
     return write_value(s, STATE, H5T_NATIVE_UINT8, row, &state, e);
+}
+
+enum err_code store_read_weights(struct store *s, int64_t row, int64_t n, float *out,
+                                 struct err *e)
+{
+    struct place at = {-1, -1};
+    INVARIANT(row >= 0 && row < s->n_rows);
+    TRY(weights_place(s, row, n, &at, e));
+    if (h5_rows_read(s->weights_data[at.class].dataset, H5T_NATIVE_FLOAT, at.member, 1, out) <
+        0)
+        return H5_ERR(e, "cannot read the weights of row %lld", (long long)row);
+    return ERR_OK;
+}
+
+enum err_code store_read_last(struct store *s, int64_t row, int metric, double *out,
+                              struct err *e)
+{
+    INVARIANT(row >= 0 && row < s->n_rows && metric >= 0 && metric < s->record.n_metrics);
+    double *values = malloc(2 * (size_t)s->n_records * sizeof *values);
+    if (!values) return ERR(e, ERR_NOMEM, "no memory for a row of the store");
+    double *step = values + s->n_records;
+    bool good = h5_rows_read(s->metric[metric].dataset, H5T_NATIVE_DOUBLE, row, 1, values) >= 0;
+    good = good && h5_rows_read(s->step.dataset, H5T_NATIVE_DOUBLE, row, 1, step) >= 0;
+    int64_t last = s->n_records - 1;
+    while (good && last >= 0 && isnan(step[last])) last--;
+    *out = good && last >= 0 ? values[last] : NAN;
+    free(values);
+    return good ? ERR_OK
+                : H5_ERR(e, "cannot read row %lld of '/metrics/%s'", (long long)row,
+                         s->record.metric[metric]);
+}
+
+enum err_code store_write_setting(struct store *s, int64_t row, const struct field *f,
+                                  const struct config *config, struct err *e)
+{
+    char path[160], text[TASK_PATH + 1] = "";
+    enum err_code code = ERR_OK;
+    snprintf(path, sizeof path, "trials/%s", f->row.name);
+    if (H5Lexists(s->file, path, H5P_DEFAULT) <= 0) return ERR_OK;
+    hid_t d = H5Dopen2(s->file, path, H5P_DEFAULT), type = -1;
+    const void *value = (const char *)config + f->offset;
+    if (f->type == FIELD_INT || f->type == FIELD_FLOAT) {
+        type = H5Tcopy(f->type == FIELD_INT ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE);
+    } else {
+        hid_t stored = H5Dget_type(d);
+        type = h5_text_type(sizeof text);
+        field_text(f, config, text, sizeof text);
+        if (strlen(text) >= H5Tget_size(stored)) /* it is the value of a row: it fits */
+            code = ERR(e, ERR_SHAPE, "'/%s' of the store has no room for '%s'", path, text);
+        h5_release(stored);
+        value = text;
+    }
+    if (code == ERR_OK && h5_rows_write(d, type, row, 1, NULL, value) < 0)
+        code = H5_ERR(e, "cannot write row %lld of '/%s'", (long long)row, path);
+    h5_release(type);
+    h5_release(d);
+    return code;
 }
 
 enum err_code store_sync(struct store *s, struct err *e)

@@ -10,11 +10,16 @@
  *   /trials/state                  uint8 [trial], enum trial_state; written last of a row
  *   /trials/{seed, seconds, worker, checksum, steps_done}   [trial]
  *   /trials/<field>                [trial] one per field that varies: int64, float64 or text
+ *   /trials/stage                  text [trial] of a sweep with stages, and of trials that come
+ *   /trials/from.<stage>           from others uint64 [trial]: id of the parent in that stage,
+ *   /trials/<stage>.<field>        and what varies in that stage but not in its children
  *   /metrics/<name>                float64 [trial, record], NaN until written
  *   /metrics/step                  float64 [trial, record], optimizer steps done by then
  *   /representations/<probe set>/<layer>/<d>/data    float32 [member, slot, probe, d]
  *   /representations/<probe set>/<layer>/<d>/trial   int64 [member]: the row of each member
  *                                  (beside it the scales probe and feature)
+ *   /weights/<P>/data              float32 [member, P] of trials that others need
+ *   /weights/<P>/trial             int64 [member]: the row of each member
  *   /probe/<probe set>/index       int64 [probe], samples of the split
  *   /provenance                    text attributes, and datasets sweep, resolved (text);
  *                                  before: the provenance of the store that was extended
@@ -55,13 +60,29 @@ enum err_code store_open(const char *path, const struct record *record, struct s
                          struct err *e);
 enum err_code store_close(struct store *s, struct err *e);
 
-/* Writes one trial's row (of a failed one no numbers): metrics, representations, then seconds,
- * worker, checksum, and its state last. records and layer_dim are those of the trial's shape.
- * Fills result->checksum (XXH64 over metric, step and layer bytes in this order). Independent
+/* Writes one trial's row (of a failed one no numbers): metrics, representations, weights (of one
+ * that is done), then seconds, worker, checksum, and its state last. Sizes are those of the
+ * trial's shape. Fills result->checksum (XXH64 over metric, step, layer and weight bytes in this
+ * order). Independent
  * of other ranks. Local.
  * cost     raw writes only */
 enum err_code store_write(struct store *s, int64_t row, const struct trial_shape *shape,
                           const struct rows *rows, struct result *result, struct err *e);
+
+/* The weights of a row that is done, [n], whoever wrote them. Local.
+ * errors   ERR_FORMAT if the row keeps none, or other than n; ERR_IO */
+enum err_code store_read_weights(struct store *s, int64_t row, int64_t n, float *out,
+                                 struct err *e);
+
+/* A metric (place in record.metric) of a row that is done at its last record; NaN if it has
+ * none. Local. */
+enum err_code store_read_last(struct store *s, int64_t row, int metric, double *out,
+                              struct err *e);
+
+/* Writes the value that a configuration has of a field into the row, where the store has a
+ * column for it. Local. */
+enum err_code store_write_setting(struct store *s, int64_t row, const struct field *f,
+                                  const struct config *config, struct err *e);
 
 /* Makes what was written durable (fdatasync). Local. */
 enum err_code store_sync(struct store *s, struct err *e);

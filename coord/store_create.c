@@ -1,11 +1,12 @@
 /* store_create.c - makes every group, dataset and attribute of a store, and fills what is known
- * before the first trial: ids, seeds, settings, provenance, and the rows of the store before.
+ * before the first trial: ids, seeds, settings (store_create_trials.c), provenance, and the rows
+ * of the store before.
  *
  * All metadata are made here and never again, and the file is flushed and synced before it gets
  * its name: from then on only raw data change, so that a kill at any moment leaves a readable
  * file. Dimension scales stand where netCDF-4 looks for named dimensions: in the group of the
  * data or above it. */
-#include "coord/store_create.h"
+#include "coord/store_making.h"
 #include "worker/probe.h"
 
 #include <errno.h>
@@ -22,18 +23,9 @@ enum {
     PATH_SIZE = 512,
 };
 
-static const char group_trials[] = "trials", group_metrics[] = "metrics";
+static const char group_metrics[] = "metrics";
 
-struct making {
-    const struct store_layout *layout;
-    const struct store_old *old;
-    const struct record *record;
-    const char *name; /* that the file will have */
-    hid_t file, trial, record_scale, slot;
-};
-
-/* Makes the missing groups of a path below the root. */
-static enum err_code make_groups(struct making *m, const char *path, struct err *e)
+enum err_code store_make_groups(struct making *m, const char *path, struct err *e)
 {
     char part[PATH_SIZE];
     for (size_t n = strcspn(path, "/");; n += 1 + strcspn(path + n + 1, "/")) {
@@ -73,9 +65,8 @@ static hid_t make_counter(struct making *m, const char *path, int64_t n)
     return d;
 }
 
-/* A dataset with a scale on every dimension. negative: see H5_ERR. */
-static hid_t make_dataset(struct making *m, const char *path, hid_t type, int n_dims,
-                          const hid_t *scale, const void *fill)
+hid_t store_make_dataset(struct making *m, const char *path, hid_t type, int n_dims,
+                         const hid_t *scale, const void *fill)
 {
     hsize_t dims[4] = {0};
     for (int i = 0; i < n_dims; i++)
@@ -91,8 +82,7 @@ static hid_t make_dataset(struct making *m, const char *path, hid_t type, int n_
 
 /* ---- copying ---- */
 
-/* Copies a dataset of the old store, row by row, to the front of the same one here. */
-static enum err_code copy_rows(struct making *m, const char *path, struct err *e)
+enum err_code store_copy_rows(struct making *m, const char *path, struct err *e)
 {
     enum err_code code = ERR_OK;
     hsize_t dims[4] = {0};
@@ -130,171 +120,6 @@ out:
     return code;
 }
 
-/* ---- /trials ---- */
-
-/* Makes a column and copies the old store's rows of it. */
-static enum err_code make_column(struct making *m, const struct store_column *c, struct err *e)
-{
-    static const char zero[8];
-    char path[PATH_SIZE];
-    snprintf(path, sizeof path, "%s/%s", group_trials, c->name);
-    hid_t d = make_dataset(m, path, c->type(), 1, &m->trial, zero);
-    if (d < 0) return H5_ERR(e, "cannot make '%s'", path);
-    h5_release(d);
-    return m->old ? copy_rows(m, path, e) : ERR_OK;
-}
-
-/* Fills a column of numbers for the new rows. */
-static enum err_code fill_ids(struct making *m, const char *name,
-                              uint64_t (*value)(const struct plan *, int64_t), struct err *e)
-{
-    const struct store_layout *l = m->layout;
-    int64_t n = l->n_rows - l->n_old;
-    uint64_t *column = malloc(((size_t)n + 1) * sizeof *column);
-    if (!column) return ERR(e, ERR_NOMEM, "no memory for %lld rows", (long long)n);
-    for (int64_t i = 0; i < n; i++) column[i] = value(l->plan, l->trial_of[l->n_old + i]);
-    hid_t d = H5Dopen2(m->file, name, H5P_DEFAULT);
-    herr_t rc = h5_rows_write(d, H5T_NATIVE_UINT64, l->n_old, n, NULL, column);
-    h5_release(d);
-    free(column);
-    return rc < 0 ? H5_ERR(e, "cannot write '%s'", name) : ERR_OK;
-}
-
-/* The settings of the rows one after the other. */
-struct settings {
-    const struct store_layout *layout;
-    struct config gone; /* of rows that are not in the plan, as far as they do not vary */
-    struct config config;
-    int64_t place; /* of config in the plan, -1: none */
-};
-
-static void settings_init(struct settings *s, struct making *m, struct arena *arena)
-{
-    const struct table *fields = m->layout->plan->sweep->experiment->fields;
-    s->layout = m->layout;
-    s->place = -1;
-    field_defaults(fields, &s->gone);
-    hid_t old = m->old ? H5Gopen2(m->old->file, group_trials, H5P_DEFAULT) : -1;
-    for (int i = 0; old >= 0 && i < fields->count; i++) {
-        const struct field *f = (const struct field *)table_row(fields, i);
-        const char *text = h5_attribute_read(old, f->row.name, arena);
-        if (text) field_set(f, text, &s->gone, NULL);
-    }
-    h5_release(old);
-}
-
-/* Borrowed until the next call. */
-static const struct config *settings_of(struct settings *s, int64_t row)
-{
-    int64_t trial = s->layout->trial_of[row];
-    if (trial < 0) return &s->gone;
-    int64_t place = plan_config_of(s->layout->plan, trial);
-    if (place != s->place) plan_config(s->layout->plan, place, &s->config);
-    s->place = place;
-    return &s->config;
-}
-
-static bool is_number(const struct field *f)
-{
-    return f->type == FIELD_INT || f->type == FIELD_FLOAT;
-}
-
-/* Bytes of the longest text of a setting, its NUL among them, or of a number. */
-static size_t axis_size(const struct field *f, struct settings *s, hid_t old)
-{
-    size_t size = 1, n;
-    if (is_number(f)) return 8;
-    if (old >= 0) {
-        hid_t type = H5Dget_type(old);
-        size = H5Tget_size(type);
-        h5_release(type);
-    }
-    for (int64_t r = 0; r < s->layout->n_rows; r++) {
-        char text[TASK_PATH + 1];
-        n = strlen(field_text(f, settings_of(s, r), text, sizeof text)) + 1;
-        if (n > size) size = n;
-    }
-    return size;
-}
-
-/* Makes the column of a setting and fills it: with what the old store has, else from the plan,
- * else from what was constant in the old store. */
-static enum err_code make_axis(struct making *m, const struct field *f, struct settings *s,
-                               struct err *e)
-{
-    const struct store_layout *l = m->layout;
-    char path[PATH_SIZE];
-    enum err_code code = ERR_OK;
-    snprintf(path, sizeof path, "%s/%s", group_trials, f->row.name);
-    hid_t old = m->old && H5Lexists(m->old->file, path, H5P_DEFAULT) > 0
-                    ? H5Dopen2(m->old->file, path, H5P_DEFAULT)
-                    : -1;
-    size_t size = axis_size(f, s, old);
-    hid_t type = is_number(f) ? H5Tcopy(f->type == FIELD_INT ? H5T_STD_I64LE : H5T_IEEE_F64LE)
-                              : h5_text_type(size);
-    char *column = calloc((size_t)l->n_rows + 1, size), text[TASK_PATH + 1];
-    hid_t d = make_dataset(m, path, type, 1, &m->trial, column);
-    if (!column || d < 0) {
-        code = H5_ERR(e, "cannot make '%s'", path);
-        goto out;
-    }
-    for (int64_t r = old >= 0 ? l->n_old : 0; r < l->n_rows; r++) {
-        const struct config *config = settings_of(s, r);
-        if (is_number(f))
-            memcpy(column + (size_t)r * size, (const char *)config + f->offset, size);
-        else
-            strcpy(column + (size_t)r * size, field_text(f, config, text, sizeof text));
-    }
-    if (old >= 0 && h5_rows_read(old, type, 0, l->n_old, column) < 0)
-        code = H5_ERR(e, "cannot read the old '%s'", path);
-    else if (h5_rows_write(d, type, 0, l->n_rows, NULL, column) < 0)
-        code = H5_ERR(e, "cannot write '%s'", path);
-out:
-    free(column);
-    h5_release(d);
-    h5_release(type);
-    h5_release(old);
-    return code;
-}
-
-/* Settings that are the same in all rows: attributes of the group. */
-static enum err_code make_constants(struct making *m, struct err *e)
-{
-    const struct store_layout *l = m->layout;
-    const struct table *fields = l->plan->sweep->experiment->fields;
-    enum err_code code = ERR_OK;
-    struct config config;
-    plan_config(l->plan, 0, &config);
-    hid_t group = H5Gopen2(m->file, group_trials, H5P_DEFAULT);
-    for (int i = 0; code == ERR_OK && i < fields->count; i++) {
-        const struct field *f = (const struct field *)table_row(fields, i);
-        char text[TASK_PATH + 1];
-        bool varies = !(f->flags & FIELD_IDENTITY);
-        for (int k = 0; k < l->n_axes; k++) varies |= l->axis[k] == f;
-        if (!varies)
-            code = h5_attribute_write(group, f->row.name,
-                                      field_text(f, &config, text, sizeof text), e);
-    }
-    h5_release(group);
-    return code;
-}
-
-static enum err_code make_trials(struct making *m, struct err *e)
-{
-    struct arena arena = {0};
-    struct settings settings;
-    TRY(make_groups(m, group_trials, e));
-    for (int i = 0; i < STORE_COLUMNS; i++) TRY(make_column(m, &store_columns[i], e));
-    TRY(fill_ids(m, "trials/id", plan_id, e));
-    TRY(fill_ids(m, "trials/seed", plan_seed, e));
-    settings_init(&settings, m, &arena);
-    enum err_code code = ERR_OK;
-    for (int i = 0; code == ERR_OK && i < m->layout->n_axes; i++)
-        code = make_axis(m, m->layout->axis[i], &settings, e);
-    arena_clear(&arena);
-    return code == ERR_OK ? make_constants(m, e) : code;
-}
-
 /* ---- /metrics, /representations, /probe ---- */
 
 static enum err_code make_metric(struct making *m, const char *name, struct err *e)
@@ -303,15 +128,15 @@ static enum err_code make_metric(struct making *m, const char *name, struct err 
     double fill = NAN;
     snprintf(path, sizeof path, "%s/%s", group_metrics, name);
     hid_t scales[] = {m->trial, m->record_scale};
-    hid_t d = make_dataset(m, path, H5T_IEEE_F64LE, 2, scales, &fill);
+    hid_t d = store_make_dataset(m, path, H5T_IEEE_F64LE, 2, scales, &fill);
     if (d < 0) return H5_ERR(e, "cannot make '%s'", path);
     h5_release(d);
-    return m->old ? copy_rows(m, path, e) : ERR_OK;
+    return m->old ? store_copy_rows(m, path, e) : ERR_OK;
 }
 
 static enum err_code make_metrics(struct making *m, struct err *e)
 {
-    TRY(make_groups(m, group_metrics, e));
+    TRY(store_make_groups(m, group_metrics, e));
     TRY(make_metric(m, "step", e));
     for (int i = 0; i < m->record->n_metrics; i++) TRY(make_metric(m, m->record->metric[i], e));
     return ERR_OK;
@@ -322,7 +147,8 @@ static enum err_code make_class(struct making *m, const struct store_class *c, s
 {
     char group[256], path[PATH_SIZE];
     enum err_code code = ERR_OK;
-    TRY(make_groups(m, store_class_path(m->record, c->view, c->d, group, sizeof group), e));
+    TRY(store_make_groups(m, store_class_path(m->record, c->view, c->d, group, sizeof group),
+                          e));
     snprintf(path, sizeof path, "%s/trial", group);
     hid_t member = make_scale(m, path, c->row, c->n);
     snprintf(path, sizeof path, "%s/probe", group);
@@ -331,13 +157,13 @@ static enum err_code make_class(struct making *m, const struct store_class *c, s
     hid_t feature = make_counter(m, path, c->d);
     snprintf(path, sizeof path, "%s/data", group);
     hid_t scales[] = {member, m->slot, probe, feature};
-    hid_t d = make_dataset(m, path, H5T_IEEE_F32LE, 4, scales, NULL);
+    hid_t d = store_make_dataset(m, path, H5T_IEEE_F32LE, 4, scales, NULL);
     if (d < 0) code = H5_ERR(e, "cannot make '%s'", path); /* as without one of its scales */
     h5_release(d);
     h5_release(feature);
     h5_release(probe);
     h5_release(member);
-    return code == ERR_OK && c->n_old > 0 ? copy_rows(m, path, e) : code;
+    return code == ERR_OK && c->n_old > 0 ? store_copy_rows(m, path, e) : code;
 }
 
 /* Which samples the probes are; -1 where that depends on the trial's data. */
@@ -350,7 +176,7 @@ static enum err_code make_probes(struct making *m, int i, struct err *e)
     bool same = pool >= set->n;
     for (int64_t s = 0; s < plan->n_shapes; s++) same &= plan->shape[s].probe_pool[i] == pool;
     snprintf(path, sizeof path, "probe/%s", set->name);
-    TRY(make_groups(m, path, e));
+    TRY(store_make_groups(m, path, e));
     TRY(probe_index(set, same ? pool : INT64_MAX, plan->sweep->root, &index, e));
     int64_t *list = calloc((size_t)set->n, sizeof *list);
     for (int64_t k = 0; list && k < set->n; k++) list[k] = !same ? -1 : index ? index[k] : k;
@@ -371,9 +197,53 @@ static enum err_code make_representations(struct making *m, struct err *e)
     m->slot = make_scale(m, "slot", r->slot, r->n_slots);
     if (m->slot < 0) return H5_ERR(e, "cannot make '/slot'");
     for (int v = 0; v < store_views(r); v++)
-        TRY(make_groups(m, store_view_path(r, v, path, sizeof path), e));
+        TRY(store_make_groups(m, store_view_path(r, v, path, sizeof path), e));
     for (int i = 0; i < r->n_probe_sets; i++) TRY(make_probes(m, i, e));
     for (int i = 0; i < m->layout->n_classes; i++) TRY(make_class(m, &m->layout->class[i], e));
+    return ERR_OK;
+}
+
+/* ---- /weights ---- */
+
+/* A dimension without values: what a netCDF-4 library writes for one. */
+static hid_t make_dimension(struct making *m, const char *path, int64_t n)
+{
+    char name[80];
+    snprintf(name, sizeof name, "This is a netCDF dimension but not a netCDF variable.%10lld",
+             (long long)n);
+    hid_t space = H5Screate_simple(1, (hsize_t[]){(hsize_t)n}, NULL);
+    hid_t d =
+        H5Dcreate2(m->file, path, H5T_IEEE_F32BE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    h5_release(space);
+    if (d >= 0 && H5DSset_scale(d, name) >= 0) return d;
+    h5_release(d);
+    return -1;
+}
+
+static enum err_code make_weights_class(struct making *m, const struct store_class *c,
+                                        struct err *e)
+{
+    char group[80], path[PATH_SIZE];
+    enum err_code code = ERR_OK;
+    TRY(store_make_groups(m, store_weights_path(c->d, group, sizeof group), e));
+    snprintf(path, sizeof path, "%s/trial", group);
+    hid_t member = make_scale(m, path, c->row, c->n);
+    snprintf(path, sizeof path, "%s/weight", group);
+    hid_t weight = make_dimension(m, path, c->d);
+    snprintf(path, sizeof path, "%s/data", group);
+    hid_t scales[] = {member, weight};
+    hid_t d = store_make_dataset(m, path, H5T_IEEE_F32LE, 2, scales, NULL);
+    if (d < 0) code = H5_ERR(e, "cannot make '%s'", path); /* as without one of its scales */
+    h5_release(d);
+    h5_release(weight);
+    h5_release(member);
+    return code == ERR_OK && c->n_old > 0 ? store_copy_rows(m, path, e) : code;
+}
+
+static enum err_code make_weights(struct making *m, struct err *e)
+{
+    for (int i = 0; i < m->layout->n_weights; i++)
+        TRY(make_weights_class(m, &m->layout->weights[i], e));
     return ERR_OK;
 }
 
@@ -433,9 +303,10 @@ static enum err_code make_root(struct making *m, struct err *e)
 static enum err_code make_all(struct making *m, const char *const *provenance, struct err *e)
 {
     TRY(make_root(m, e));
-    TRY(make_trials(m, e));
+    TRY(store_make_trials(m, e));
     TRY(make_metrics(m, e));
     TRY(make_representations(m, e));
+    TRY(make_weights(m, e));
     TRY(make_provenance(m, provenance, e));
     if (H5Fflush(m->file, H5F_SCOPE_GLOBAL) < 0) return H5_ERR(e, "cannot write '%s'", m->name);
     return ERR_OK;

@@ -132,6 +132,18 @@ const char *store_class_path(const struct record *record, int view, int64_t d, c
     return out;
 }
 
+const char *store_weights_path(int64_t n, char *out, size_t size)
+{
+    snprintf(out, size, "weights/%lld", (long long)n);
+    return out;
+}
+
+const char *store_from_name(const struct stage *parent, char out[2 * TASK_NAME])
+{
+    snprintf(out, 2 * TASK_NAME, "from.%s", parent->name);
+    return out;
+}
+
 /* A whole column as the type; NULL: not there, or not [*n] (*n < 0: any length, filled in). */
 static void *read_column(hid_t file, const char *name, hid_t mem_type, size_t size, int64_t *n,
                          struct arena *arena)
@@ -197,6 +209,35 @@ enum err_code store_classes_read(hid_t file, const char *path, const struct reco
     return ERR_OK;
 }
 
+enum err_code store_weights_read(hid_t file, const char *path, struct arena *arena,
+                                 struct store_class **out, int *n, struct err *e)
+{
+    *n = 0;
+    *out = NULL;
+    if (H5Lexists(file, "weights", H5P_DEFAULT) <= 0) return ERR_OK;
+    int count;
+    char **names = h5_names(file, "weights", arena, &count);
+    *out = arena_array(arena, (size_t)count + 1, sizeof **out);
+    if (!names || !*out) return ERR(e, ERR_FORMAT, "'%s' has no readable /weights", path);
+    for (; *n < count; ++*n) {
+        char name[160];
+        hsize_t dims[2];
+        struct store_class *c = &(*out)[*n];
+        *c = (struct store_class){.view = STORE_WEIGHTS, .n = -1};
+        c->d = strtoll(names[*n], NULL, 10);
+        snprintf(name, sizeof name, "weights/%s/trial", names[*n]);
+        c->row = read_column(file, name, H5T_NATIVE_INT64, sizeof *c->row, &c->n, arena);
+        snprintf(name, sizeof name, "weights/%s/data", names[*n]);
+        hid_t data = H5Dopen2(file, name, H5P_DEFAULT);
+        int n_dims = h5_dims(data, 2, dims);
+        h5_release(data);
+        if (!c->row || n_dims != 2 || (int64_t)dims[0] != c->n || (int64_t)dims[1] != c->d)
+            return ERR(e, ERR_FORMAT, "'%s': /weights/%s has the wrong sizes", path, names[*n]);
+        c->n_old = c->n;
+    }
+    return ERR_OK;
+}
+
 static enum err_code check_identity(struct store_old *old, const struct sweep *sweep,
                                     struct err *e)
 {
@@ -221,7 +262,7 @@ static bool is_column(const char *name)
 {
     for (int i = 0; i < STORE_COLUMNS; i++)
         if (strcmp(store_columns[i].name, name) == 0) return true;
-    return false;
+    return strcmp(name, "stage") == 0 || strncmp(name, "from.", 5) == 0;
 }
 
 static enum err_code read_old(struct store_old *old, const struct record *record, struct err *e)
@@ -245,6 +286,16 @@ static enum err_code read_old(struct store_old *old, const struct record *record
     old->axis = names;
     for (int i = 0; i < n_names; i++)
         if (!is_column(names[i])) old->axis[old->n_axes++] = names[i];
+    if (H5Lexists(old->file, "trials/stage", H5P_DEFAULT) > 0) {
+        hid_t type = h5_text_type(TASK_NAME);
+        old->stage = read_column(old->file, "trials/stage", type, sizeof *old->stage,
+                                 &old->n_rows, &old->arena);
+        h5_release(type);
+        if (!old->stage)
+            return ERR(e, ERR_FORMAT, "'%s' has no readable /trials/stage", old->path);
+    }
+    TRY(store_weights_read(old->file, old->path, &old->arena, &old->weights, &old->n_weights,
+                           e));
     return store_classes_read(old->file, old->path, record, &old->arena, &old->class,
                               &old->n_classes, e);
 }
@@ -302,12 +353,33 @@ static enum err_code init_rows(struct store_layout *l, const struct store_old *o
     return ERR_OK;
 }
 
-static bool add_axis(struct store_layout *l, const struct field *f)
+static void add_axis(struct store_layout *l, const struct field *f, int stage)
 {
-    for (int i = 0; f && i < l->n_axes; i++)
-        if (l->axis[i] == f) return true;
-    if (f) l->axis[l->n_axes++] = f;
-    return f;
+    for (int i = 0; i < l->n_axes; i++)
+        if (l->axis[i].field == f && l->axis[i].stage == stage) return;
+    struct store_axis *a = &l->axis[l->n_axes++];
+    *a = (struct store_axis){.field = f, .stage = stage};
+    snprintf(a->name, sizeof a->name, "%s%s%s",
+             stage < 0 ? "" : l->plan->sweep->stage[stage].name, stage < 0 ? "" : ".",
+             f->row.name);
+}
+
+/* An axis of the old store; one of a stage that the sweep does not have any more goes. */
+static enum err_code add_old_axis(struct store_layout *l, const struct store_old *old,
+                                  const char *name, struct err *e)
+{
+    const struct sweep *s = l->plan->sweep;
+    const char *dot = strchr(name, '.');
+    const struct field *f = field_find(s->experiment->fields, name, NULL);
+    const struct field *inner = dot ? field_find(s->experiment->fields, dot + 1, NULL) : NULL;
+    if (!f && !inner)
+        return ERR(e, ERR_CONFIG, "the store '%s' has a setting '%s' unknown to this shoal",
+                   old->path, name);
+    char stage[TASK_NAME];
+    snprintf(stage, sizeof stage, "%.*s", dot ? (int)(dot - name) : 0, name);
+    int of = f ? -1 : sweep_stage_find(s, stage);
+    if (f || of >= 0) add_axis(l, f ? f : inner, of);
+    return ERR_OK;
 }
 
 /* Settings that vary between rows: in the store, in the plan, or between the two. */
@@ -315,13 +387,13 @@ static enum err_code init_axes(struct store_layout *l, const struct store_old *o
                                struct arena *arena, struct err *e)
 {
     const struct table *fields = l->plan->sweep->experiment->fields;
-    l->axis = arena_array(arena, (size_t)fields->count, sizeof *l->axis);
+    size_t most = (size_t)fields->count * (size_t)(l->plan->n_stages + 1);
+    l->axis = arena_array(arena, most, sizeof *l->axis);
     if (!l->axis) return ERR(e, ERR_NOMEM, "no memory for %d settings", fields->count);
-    for (int i = 0; old && i < old->n_axes; i++)
-        if (!add_axis(l, field_find(fields, old->axis[i], NULL)))
-            return ERR(e, ERR_CONFIG, "the store '%s' has a setting '%s' unknown to this shoal",
-                       old->path, old->axis[i]);
-    for (int i = 0; i < l->plan->n_varied; i++) add_axis(l, l->plan->varied[i]);
+    for (int i = 0; old && i < old->n_axes; i++) TRY(add_old_axis(l, old, old->axis[i], e));
+    for (int i = 0; i < l->plan->n_varied; i++) add_axis(l, l->plan->varied[i], -1);
+    for (int i = 0; i < l->plan->n_joined; i++)
+        add_axis(l, l->plan->joined[i].field, l->plan->joined[i].stage);
     hid_t trials = old ? H5Gopen2(old->file, "trials", H5P_DEFAULT) : -1;
     struct config config;
     plan_config(l->plan, 0, &config);
@@ -329,28 +401,35 @@ static enum err_code init_axes(struct store_layout *l, const struct store_old *o
         const struct field *f = (const struct field *)table_row(fields, i);
         char now[TASK_PATH + 1];
         const char *was = h5_attribute_read(trials, f->row.name, arena);
-        if (was && strcmp(was, field_text(f, &config, now, sizeof now)) != 0) add_axis(l, f);
+        if (was && strcmp(was, field_text(f, &config, now, sizeof now)) != 0)
+            add_axis(l, f, -1);
     }
     h5_release(trials);
     return ERR_OK;
 }
 
+/* A list of classes that grows. */
+struct classes {
+    struct store_class **class;
+    int *n, *capacity;
+};
+
 /* The class of a view with d features, made when there is none; NULL: no memory. */
-static struct store_class *need_class(struct store_layout *l, int view, int64_t d,
+static struct store_class *need_class(struct classes *l, int view, int64_t d,
                                       struct arena *arena)
 {
-    for (int i = l->n_classes - 1; i >= 0; i--)
-        if (l->class[i].view == view && l->class[i].d == d) return &l->class[i];
-    if (l->n_classes == l->class_capacity) {
-        int capacity = 2 * l->class_capacity + 16;
+    for (int i = *l->n - 1; i >= 0; i--)
+        if ((*l->class)[i].view == view && (*l->class)[i].d == d) return &(*l->class)[i];
+    if (*l->n == *l->capacity) {
+        int capacity = 2 * *l->capacity + 16;
         struct store_class *grown = arena_array(arena, (size_t)capacity, sizeof *grown);
         if (!grown) return NULL;
-        if (l->n_classes) memcpy(grown, l->class, (size_t)l->n_classes * sizeof *grown);
-        l->class = grown;
-        l->class_capacity = capacity;
+        if (*l->n) memcpy(grown, *l->class, (size_t)*l->n * sizeof *grown);
+        *l->class = grown;
+        *l->capacity = capacity;
     }
-    l->class[l->n_classes] = (struct store_class){.view = view, .d = d};
-    return &l->class[l->n_classes++];
+    (*l->class)[*l->n] = (struct store_class){.view = view, .d = d};
+    return &(*l->class)[(*l->n)++];
 }
 
 /* Counts the members of every class, then numbers them. */
@@ -358,15 +437,16 @@ static enum err_code init_classes(struct store_layout *l, const struct store_old
                                   struct arena *arena, struct err *e)
 {
     const struct record *record = &l->plan->sweep->record;
+    struct classes all = {&l->class, &l->n_classes, &l->class_capacity};
     for (int i = 0; old && i < old->n_classes; i++) {
-        struct store_class *c = need_class(l, old->class[i].view, old->class[i].d, arena);
+        struct store_class *c = need_class(&all, old->class[i].view, old->class[i].d, arena);
         if (!c) goto nomem;
         c->n = c->n_old = old->class[i].n;
     }
     for (int64_t r = l->n_old; r < l->n_rows; r++)
         for (int k = 0; k < store_views(record); k++) {
             int64_t d = plan_shape(l->plan, l->trial_of[r])->layer_dim[k % record->n_layers];
-            struct store_class *c = d > 0 ? need_class(l, k, d, arena) : NULL;
+            struct store_class *c = d > 0 ? need_class(&all, k, d, arena) : NULL;
             if (d > 0 && !c) goto nomem;
             if (c) c->n++;
         }
@@ -380,12 +460,72 @@ static enum err_code init_classes(struct store_layout *l, const struct store_old
     for (int64_t r = l->n_old; r < l->n_rows; r++)
         for (int k = 0; k < store_views(record); k++) {
             int64_t d = plan_shape(l->plan, l->trial_of[r])->layer_dim[k % record->n_layers];
-            struct store_class *c = d > 0 ? need_class(l, k, d, arena) : NULL;
+            struct store_class *c = d > 0 ? need_class(&all, k, d, arena) : NULL;
             if (c) c->row[c->n++] = r;
         }
     return ERR_OK;
 nomem:
     return ERR(e, ERR_NOMEM, "no memory for the classes of representations");
+}
+
+/* Whose weights are kept: members of the old store, then further ones in the order of rows. */
+static enum err_code init_weights(struct store_layout *l, const struct store_old *old,
+                                  struct arena *arena, struct err *e)
+{
+    struct classes all = {&l->weights, &l->n_weights, &l->weights_capacity};
+    size_t n = (size_t)l->n_rows + 1;
+    int64_t *wanted = arena_array(arena, n, sizeof *wanted); /* P of each row to be added */
+    l->again = arena_array(arena, (size_t)l->n_old + 1, sizeof *l->again);
+    if (!wanted || !l->again) goto nomem;
+    for (int64_t r = 0; r < l->n_rows; r++) {
+        int64_t t = l->trial_of[r];
+        wanted[r] = t >= 0 && plan_keeps(l->plan, t) ? plan_shape(l->plan, t)->weights : 0;
+    }
+    for (int i = 0; old && i < old->n_weights; i++) {
+        struct store_class *c = need_class(&all, STORE_WEIGHTS, old->weights[i].d, arena);
+        if (!c) goto nomem;
+        c->n = c->n_old = old->weights[i].n;
+        for (int64_t m = 0; m < c->n; m++)
+            if (old->weights[i].row[m] >= 0 && old->weights[i].row[m] < l->n_old)
+                wanted[old->weights[i].row[m]] = 0;
+    }
+    for (int64_t r = 0; r < l->n_rows; r++) {
+        if (!wanted[r]) continue;
+        struct store_class *c = need_class(&all, STORE_WEIGHTS, wanted[r], arena);
+        if (!c) goto nomem;
+        c->n++;
+        if (r < l->n_old) l->again[l->n_again++] = r;
+    }
+    for (int i = 0; i < l->n_weights; i++) {
+        struct store_class *c = &l->weights[i];
+        l->changed = l->changed || c->n > c->n_old;
+        c->row = arena_array(arena, (size_t)c->n + 1, sizeof *c->row);
+        if (!c->row) goto nomem;
+        if (c->n_old) memcpy(c->row, old->weights[i].row, (size_t)c->n_old * sizeof *c->row);
+        c->n = c->n_old;
+    }
+    for (int64_t r = 0; r < l->n_rows; r++) {
+        if (!wanted[r]) continue;
+        struct store_class *c = need_class(&all, STORE_WEIGHTS, wanted[r], arena);
+        c->row[c->n++] = r;
+    }
+    return ERR_OK;
+nomem:
+    return ERR(e, ERR_NOMEM, "no memory for the classes of weights");
+}
+
+/* Has a stage another name than in the store? */
+static bool renamed(const struct store_layout *l, const struct store_old *old)
+{
+    const struct plan *p = l->plan;
+    if (!old || (!old->stage && !sweep_has_stages(p->sweep))) return false;
+    for (int64_t r = 0; r < l->n_old; r++) {
+        int64_t t = l->trial_of[r];
+        if (t < 0) continue;
+        const char *name = p->sweep->stage[plan_stage_of(p, plan_config_of(p, t))].name;
+        if (!old->stage || strcmp(old->stage[r], name) != 0) return true;
+    }
+    return false;
 }
 
 enum err_code store_layout_init(struct store_layout *l, const struct plan *plan,
@@ -396,5 +536,7 @@ enum err_code store_layout_init(struct store_layout *l, const struct plan *plan,
     if (old && old->records > l->records) l->records = old->records;
     TRY(init_rows(l, old, row, arena, e));
     TRY(init_axes(l, old, arena, e));
-    return init_classes(l, old, arena, e);
+    TRY(init_classes(l, old, arena, e));
+    l->changed = renamed(l, old);
+    return init_weights(l, old, arena, e);
 }

@@ -13,7 +13,7 @@ struct store_column {
     const char *name;
     hid_t (*type)(void);
 };
-enum { STORE_COLUMNS = 7 };
+enum { STORE_COLUMNS = 7, STORE_WEIGHTS = -1 };
 extern const struct store_column store_columns[STORE_COLUMNS];
 
 enum { STORE_IDENTITY = 11 };
@@ -30,9 +30,17 @@ enum { STORE_MAX_VIEWS = TASK_MAX_LAYERS * TASK_MAX_PROBE_SETS };
 int store_views(const struct record *record);
 const struct probe_set *store_probe_set(const struct record *record, int view);
 
-/* All members of one view with one number of features. */
+/* A setting that varies between rows: of the trial itself, or of the one of a stage from which
+ * it comes. */
+struct store_axis {
+    const struct field *field;
+    int stage;                /* -1: its own */
+    char name[2 * TASK_NAME]; /* "model.width", "teacher.model.width" */
+};
+
+/* All members of one view with one number of features, or all trials of that many weights. */
 struct store_class {
-    int view;
+    int view; /* STORE_WEIGHTS: of none */
     int64_t d;
     int64_t n_old, n; /* members: those of the store before come first */
     int64_t *row;     /* [n] of each member */
@@ -48,8 +56,9 @@ struct store_old {
     uint8_t *state; /* [n_rows] enum trial_state */
     int n_axes;
     char **axis; /* dotted keys of the settings that vary */
-    int n_classes;
-    struct store_class *class;
+    int n_classes, n_weights;
+    struct store_class *class, *weights;
+    char (*stage)[TASK_NAME]; /* [n_rows]; NULL: made of a file without stages */
 };
 
 /* Opens a store and checks that it belongs to the sweep. store_old_close in any case. Local.
@@ -67,6 +76,14 @@ const char *store_view_path(const struct record *record, int view, char *out, si
 const char *store_class_path(const struct record *record, int view, int64_t d, char *out,
                              size_t size);
 
+/* Path of the group of all trials of n weights. Returns out. */
+const char *store_weights_path(int64_t n, char *out, size_t size);
+
+/* The classes of weights that a file has, none in a store that keeps none. As
+ * store_classes_read. */
+enum err_code store_weights_read(hid_t file, const char *path, struct arena *arena,
+                                 struct store_class **out, int *n, struct err *e);
+
 /* The classes that a file has. Local.
  * errors   ERR_FORMAT */
 enum err_code store_classes_read(hid_t file, const char *path, const struct record *record,
@@ -78,10 +95,18 @@ struct store_layout {
     int64_t n_old, n_rows, records;
     int64_t *trial_of; /* [n_rows] trial of the plan, -1: no longer in it */
     int n_axes;
-    const struct field **axis;
+    struct store_axis *axis;
     int n_classes, class_capacity;
     struct store_class *class;
+    int n_weights, weights_capacity;
+    struct store_class *weights;
+    bool changed;    /* the store that was there does not do although it has all rows */
+    int64_t n_again; /* rows whose weights are wanted now and were not kept: */
+    int64_t *again;  /* they are not done any more */
 };
+
+/* Name of a trial's column of the parent's stage. Returns out. */
+const char *store_from_name(const struct stage *parent, char out[2 * TASK_NAME]);
 
 /* old: NULL for a new store. row[n_trials] (may be NULL) receives each trial's row. Local.
  * errors   ERR_NOMEM; ERR_CONFIG when no trial is in both, or a setting is unknown */

@@ -68,7 +68,7 @@ enum err_code store_prepare(const char *path, const struct plan *plan,
     enum err_code code = exists ? store_old_open(path, plan->sweep, &old, e) : ERR_OK;
     if (code == ERR_OK)
         code = store_layout_init(&layout, plan, exists ? &old : NULL, row, &arena, e);
-    if (code == ERR_OK && layout.n_rows > layout.n_old)
+    if (code == ERR_OK && (layout.n_rows > layout.n_old || layout.changed))
         code = replace(path, &layout, exists ? &old : NULL, provenance, e);
     store_old_close(&old);
     arena_clear(&arena);

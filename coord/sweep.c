@@ -2,8 +2,9 @@
  *
  * Owns the rows of the scalar settings outside data, model and optim. To add one: a member of
  * struct sweep (or of its parts) and a row here; reading, ranges, help and schema follow from
- * the row. Blocks with lists have readers of their own: sweep_axes.c, sweep_record.c,
- * sweep_report.c. Wrong things are collected as problems of the file, all in one pass. */
+ * the row. Blocks with lists have readers of their own: sweep_stages.c, sweep_axes.c,
+ * sweep_record.c, sweep_report.c. Wrong things are collected as problems of the file, all in
+ * one pass. */
 #include "coord/sweep.h"
 
 #include <ctype.h>
@@ -74,6 +75,10 @@ static const struct field settings[] = {
      .fallback = "1",
      .min = 1,
      .max = 1e7},
+    {{"record.weights", "keep the final weights of all trials, not only of parents", NULL},
+     FIELD_BOOL,
+     AT(keep_weights),
+     .fallback = "false"},
     {{"record.representations.dtype", "number type of stored representations", NULL},
      FIELD_NAME,
      AT(dtype),
@@ -149,7 +154,7 @@ const struct table sweep_settings = TABLE("setting", settings);
 
 /* Blocks of the top level beside the sections of settings (data, model, optim). */
 static const char top_keys[] =
-    "version name experiment seed sweep record stop run analysis report";
+    "version name experiment seed sweep stages record stop run analysis report";
 
 /* ---- helpers of all parts ---- */
 
@@ -162,8 +167,7 @@ static bool listed(const char *list, const char *word)
     return false;
 }
 
-/* The word of a space-separated list nearest to wanted, copied to out, or NULL. */
-static const char *nearest_of(const char *list, const char *wanted, char out[TASK_NAME])
+const char *sweep_nearest_of(const char *list, const char *wanted, char out[TASK_NAME])
 {
     struct text_nearest near = text_nearest_init(wanted);
     char word[TASK_NAME];
@@ -185,7 +189,7 @@ void sweep_known_keys(struct sweep_reader *r, const struct yaml_node *map, const
     for (int i = 0; map && map->kind == YAML_MAP && i < map->count; i++) {
         if (listed(known, map->key[i])) continue;
         char near[TASK_NAME], hint[512];
-        if (nearest_of(known, map->key[i], near))
+        if (sweep_nearest_of(known, map->key[i], near))
             snprintf(hint, sizeof hint, "did you mean '%s'?", near);
         else
             snprintf(hint, sizeof hint, "known: %s", known);
@@ -311,41 +315,16 @@ static void check_top(struct sweep_reader *r, const char *section_list)
         }
         if (listed("axes zip when exclude seeds method", key))
             snprintf(hint, sizeof hint, "it belongs into the block sweep");
+        else if (strcmp(key, "from") == 0)
+            snprintf(hint, sizeof hint, "it belongs into a stage of the block stages");
         else if (home)
             snprintf(hint, sizeof hint, "did you mean %s? it belongs into the block %.*s", home,
                      (int)strcspn(home, "."), home);
-        else if (nearest_of(known, key, near))
+        else if (sweep_nearest_of(known, key, near))
             snprintf(hint, sizeof hint, "did you mean '%s'?", near);
         else
             snprintf(hint, sizeof hint, "known: %s", known);
         yaml_problem(r->file, root->key_mark[i], hint, "unknown key '%s'", key);
-    }
-}
-
-/* seeds: 5 on the top level: the block of that name is meant for other things. */
-static bool is_sweep_setting(struct sweep_reader *r, const char *section,
-                             const struct yaml_node *map)
-{
-    char key[TASK_NAME + 8], hint[TASK_NAME + 80];
-    snprintf(key, sizeof key, "sweep.%s", section);
-    if (!map || map->kind == YAML_MAP || table_find(&sweep_settings, key) < 0) return false;
-    snprintf(hint, sizeof hint, "did you mean %s? it belongs into the block sweep", key);
-    yaml_problem(r->file, map->mark, hint, "%s: expected a map", section);
-    return true;
-}
-
-static void read_settings(struct sweep_reader *r, const char *section_list)
-{
-    struct sweep *s = r->sweep;
-    field_defaults(r->fields, &s->base);
-    for (const char *at = section_list; *at; at += strspn(at, " ")) {
-        char section[TASK_NAME];
-        size_t length = strcspn(at, " ");
-        snprintf(section, sizeof section, "%.*s", (int)length, at);
-        at += length;
-        const struct yaml_node *map = yaml_get(r->file->root, section);
-        if (is_sweep_setting(r, section, map)) continue;
-        field_read_section(r->fields, section, "", r->file, map, &s->base, s->was_set);
     }
 }
 
@@ -390,76 +369,34 @@ static void read_run(struct sweep_reader *r)
     read_max_failures(r, run);
 }
 
-static enum err_code read_sweep_block(struct sweep_reader *r, struct err *e)
-{
-    static const char keys[] = "method axes zip when exclude seeds";
-    const struct yaml_node *block = sweep_child(r, r->file->root, "", "sweep", YAML_MAP);
-    for (int i = 0; block && i < block->count; i++) {
-        const char *key = block->key[i];
-        char near[TASK_NAME], hint[128] = "known: method, axes, zip, when, exclude, seeds";
-        if (listed(keys, key)) continue;
-        if (field_find(r->fields, key, NULL))
-            snprintf(hint, sizeof hint, "put it under sweep.axes");
-        else if (nearest_of(keys, key, near))
-            snprintf(hint, sizeof hint, "did you mean '%s'?", near);
-        yaml_problem(r->file, block->key_mark[i], hint, "unknown key '%s' in sweep", key);
-    }
-    if (block) sweep_scalars(r, block, "sweep", NULL);
-    return sweep_axes_read(r, block, e);
-}
+/* ---- places ---- */
 
-/* ---- what does not apply ---- */
-
-bool sweep_may_apply(const struct sweep *s, const struct field *f)
+/* The place of a dotted key below map into *mark: of the innermost block around it if it is not
+ * there. Is it? */
+static bool mark_in(const struct yaml_node *map, const char *key, struct yaml_mark *mark)
 {
-    const struct table *fields = s->experiment->fields;
-    if (!f->only_key) return true;
-    const struct field *on = field_find(fields, f->only_key, NULL);
-    INVARIANT(on);
-    if (sweep_axis_of(s, on)) return true;
-    return field_applies(f, fields, &s->base) && sweep_may_apply(s, on);
-}
-
-/* A setting given although nothing looks at it is a mistake, not a comment. */
-static void check_applies(struct sweep_reader *r)
-{
-    const struct sweep *s = r->sweep;
-    for (int i = 0; i < r->fields->count; i++) {
-        const struct field *f = (const struct field *)table_row(r->fields, i);
-        const struct axis *axis = sweep_axis_of(s, f);
-        if ((!axis && !s->was_set[i]) || sweep_may_apply(s, f)) continue;
-        const struct field *on = field_find(r->fields, f->only_key, NULL);
-        struct yaml_mark mark = axis ? axis->mark : sweep_mark(s, f->row.name);
-        char section[TASK_NAME], value[TASK_PATH];
-        const struct yaml_node *map = NULL;
-        if (section_of(f->row.name, section)) map = yaml_get(r->file->root, section);
-        for (int k = 0; !axis && map && k < map->count; k++)
-            if (strcmp(map->key[k], f->row.name + strlen(section) + 1) == 0)
-                mark = map->key_mark[k];
-        yaml_problem(r->file, mark, NULL, "%s does not apply to %s %s", f->row.name,
-                     f->only_key, field_text(on, &s->base, value, sizeof value));
-    }
-}
-
-static struct yaml_mark mark_in(const struct yaml_node *map, const char *key,
-                                struct yaml_mark outer)
-{
-    for (int i = 0; map->kind == YAML_MAP && i < map->count; i++) {
+    for (int i = 0; map && map->kind == YAML_MAP && i < map->count; i++) {
         size_t length = strlen(map->key[i]);
         if (strncmp(map->key[i], key, length) != 0) continue;
-        if (key[length] == '\0') return map->child[i]->mark;
-        if (key[length] == '.')
-            return mark_in(map->child[i], key + length + 1, map->key_mark[i]);
+        if (key[length] != '.' && key[length] != '\0') continue;
+        bool found = key[length] == '\0';
+        *mark = found ? map->child[i]->mark : map->key_mark[i];
+        return found || mark_in(map->child[i], key + length + 1, mark);
     }
-    return outer;
+    return false;
 }
 
-struct yaml_mark sweep_mark(const struct sweep *s, const char *key)
+struct yaml_mark sweep_mark(const struct sweep *s, const struct stage *stage, const char *key)
 {
     const struct field *f = s->experiment ? field_find(s->experiment->fields, key, NULL) : NULL;
-    const struct axis *axis = f ? sweep_axis_of(s, f) : NULL;
+    if (!stage) stage = s->stage;
+    const struct axis *axis = f && stage ? sweep_axis_of(stage, f) : NULL;
     if (axis) return axis->mark;
-    return mark_in(s->file->root, key, (struct yaml_mark){1, 1, 1});
+    struct yaml_mark top = {1, 1, 1}, own = {0};
+    bool found = mark_in(s->file->root, key, &top);
+    if (!stage || !stage->node) return top;
+    if (mark_in(stage->node, key, &own) || (own.line && !found)) return own;
+    return found || top.line != 1 || !f ? top : stage->mark;
 }
 
 /* ---- all of it ---- */
@@ -482,21 +419,19 @@ static enum err_code read_all(struct sweep_reader *r, struct err *e)
         return ERR_OK; /* nothing else can be judged */
     s->experiment = (const struct experiment *)table_row(&experiments, s->experiment_row);
     r->fields = s->experiment->fields;
-    s->was_set = arena_array(&s->arena, (size_t)r->fields->count, sizeof *s->was_set);
-    if (!s->was_set) return ERR(e, ERR_NOMEM, "no memory for the settings");
     char section_list[256];
     sections(r->fields, section_list, sizeof section_list);
     check_top(r, section_list);
     check_name(r);
-    read_settings(r, section_list);
-    TRY(read_sweep_block(r, e));
+    TRY(sweep_stages_read(r, section_list, e));
     sweep_record_read(r, sweep_child(r, root, "", "record", YAML_MAP));
+    sweep_from_check(r);
     sweep_stop_read(r, sweep_child(r, root, "", "stop", YAML_MAP));
     read_run(r);
     sweep_analysis_read(r, sweep_child(r, root, "", "analysis", YAML_MAP));
     sweep_report_read(r, sweep_child(r, root, "", "report", YAML_MAP));
     sweep_set_check(s);
-    if (r->file->n_problems == before) check_applies(r);
+    if (r->file->n_problems == before) sweep_stages_check(r);
     return ERR_OK;
 }
 

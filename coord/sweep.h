@@ -14,6 +14,7 @@ enum {
     SWEEP_MAX_FIGURES = 32,
     SWEEP_MAX_TABLES = 16,
     SWEEP_MAX_ORDER = 4,
+    STAGE_MAX_TAKE = 8, /* settings taken from the best of another stage, or matched with it */
 };
 
 /* A group of fields that take their values together: one field for an axis, several for a zip.
@@ -32,6 +33,51 @@ struct when {
     const char *text; /* of the condition */
     int n_axes;
     struct axis *axis; /* a `set` is an axis with one value */
+};
+
+/* A network that a stage takes from another stage, or from a file. */
+struct stage_from {
+    int role;  /* roles */
+    int stage; /* place in sweep.stage; -1: a file */
+    struct yaml_mark mark;
+    char path[TASK_PATH];   /* of the file, from the folder of the program */
+    int n_set;              /* settings of the file's network beside those of the stage */
+    const struct axis *set; /* axes of one value */
+};
+
+/* Settings that a stage takes from the best configuration of another one. */
+struct stage_best {
+    int stage; /* place in sweep.stage; -1: nothing is taken */
+    struct yaml_mark mark;
+    char by[TASK_NAME]; /* metric */
+    int better;         /* as in struct metric */
+    int n_take, n_per;
+    const struct field *take[STAGE_MAX_TAKE];
+    const struct field
+        *per[STAGE_MAX_TAKE]; /* must agree although only one of the two varies */
+};
+
+/* A named part of the sweep: settings of its own and what varies in them. A file without
+ * stages is one of no name. */
+struct stage {
+    char name[TASK_NAME];
+    struct yaml_mark mark;
+    const struct yaml_node *node; /* its block; NULL without a name */
+    struct config base;
+    bool *was_set; /* [experiment->fields->count] did the file give it a base value? */
+    bool inherits; /* the axes are those of the block `sweep` of the whole file */
+    int method;    /* sweep_methods */
+    int n_axes;
+    struct axis *axis; /* axes and zips, in the order of the file */
+    int n_when;
+    struct when *when;
+    int n_exclude;
+    struct expr **exclude;
+    const char **exclude_text;
+    int64_t seeds;
+    int n_from;
+    struct stage_from from[TASK_MAX_PARENTS];
+    struct stage_best best;
 };
 
 struct figure_spec {
@@ -82,18 +128,13 @@ struct sweep {
     uint64_t root;      /* seed of every random stream */
     int experiment_row; /* experiments */
     const struct experiment *experiment;
-    struct config base;
-    bool *was_set; /* [experiment->fields->count] did the file give it a base value? */
-    int method;    /* sweep_methods */
-    int n_axes;
-    struct axis *axis; /* axes and zips, in the order of the file */
-    int n_when;
-    struct when *when;
-    int n_exclude;
-    struct expr **exclude;
-    const char **exclude_text;
-    int64_t seeds;
+    int method;          /* sweep_methods: of stages that do not say, */
+    int64_t seeds;       /* as this */
+    int n_stages;        /* at least 1 */
+    struct stage *stage; /* in the order of the file */
+    int *stage_order;    /* [n_stages] such that what a stage needs comes before it */
     struct record record;
+    bool keep_weights;          /* of all trials, not only of those that others need */
     int dtype, diverged_metric; /* tables of one row: what else there may be one day */
     struct run_spec run;
     struct analysis_spec analysis;
@@ -117,16 +158,26 @@ void sweep_destroy(struct sweep *s);
 size_t sweep_axis_size(const struct axis *a);
 void sweep_axis_apply(const struct axis *a, int64_t i, struct config *c);
 
+/* Does the file have stages? One without has a single one of no name. */
+bool sweep_has_stages(const struct sweep *s);
+
+/* Place of the stage of that name, or -1. */
+int sweep_stage_find(const struct sweep *s, const char *name);
+
+/* Is key `stage`, or STAGE.KEY, a setting of the stage that trials come from? */
+bool sweep_is_lineage(const struct sweep *s, const char *key);
+
 /* The axis that gives field f its values (the first one, also inside `when`), or NULL. */
-const struct axis *sweep_axis_of(const struct sweep *s, const struct field *f);
+const struct axis *sweep_axis_of(const struct stage *stage, const struct field *f);
 
-/* Can f matter in some configuration: does it apply to the base, or does what it depends on
- * vary? Local. */
-bool sweep_may_apply(const struct sweep *s, const struct field *f);
+/* Can f matter in some configuration of the stage: does it apply to the base, or does what it
+ * depends on vary? Local. */
+bool sweep_may_apply(const struct sweep *s, const struct stage *stage, const struct field *f);
 
-/* Where the file speaks of a dotted key, "optim.batch" or "record.metrics": its axis, else its
- * value, else the innermost block around it. Local. */
-struct yaml_mark sweep_mark(const struct sweep *s, const char *key);
+/* Where the file speaks of a dotted key, "optim.batch" or "record.metrics": its axis in the
+ * stage (NULL: any file's only one), else its value, else the innermost block around it. Local.
+ */
+struct yaml_mark sweep_mark(const struct sweep *s, const struct stage *stage, const char *key);
 
 /* The settings of a configuration for expr_true. self is a struct sweep_values. */
 struct sweep_values {

@@ -272,7 +272,7 @@ static const struct field *axis_field(struct sweep_reader *r, const struct yaml_
                      "%s cannot vary: it is not part of what makes a configuration", key);
         return NULL;
     }
-    const struct axis *taken = axis_with(r->sweep->axis, r->sweep->n_axes, f);
+    const struct axis *taken = axis_with(r->stage->axis, r->stage->n_axes, f);
     if (!taken) taken = axis_with(own, n_own, f);
     if (taken) {
         char place[32];
@@ -329,14 +329,15 @@ static enum err_code axes_from_map(struct sweep_reader *r, const struct yaml_nod
 static enum err_code zip_read(struct sweep_reader *r, const struct yaml_node *map,
                               struct err *e)
 {
-    struct sweep *s = r->sweep;
+    struct stage *s = r->stage;
+    struct arena *arena = &r->sweep->arena;
     if (map->kind != YAML_MAP || map->count == 0) {
         yaml_problem(r->file, map->mark, "write {key: [a, b], other.key: [c, d]}",
                      "sweep.zip: expected a map of lists");
         return ERR_OK;
     }
-    const struct field **field = arena_array(&s->arena, (size_t)map->count, sizeof *field);
-    struct values *values = arena_array(&s->arena, (size_t)map->count, sizeof *values);
+    const struct field **field = arena_array(arena, (size_t)map->count, sizeof *field);
+    struct values *values = arena_array(arena, (size_t)map->count, sizeof *values);
     if (!field || !values) return ERR(e, ERR_NOMEM, "no memory for a zip");
     bool all_good = true;
     for (int i = 0; i < map->count; i++) {
@@ -363,7 +364,8 @@ static enum err_code zip_read(struct sweep_reader *r, const struct yaml_node *ma
 static enum err_code when_read(struct sweep_reader *r, const struct yaml_node *map,
                                struct err *e)
 {
-    struct sweep *s = r->sweep;
+    struct stage *s = r->stage;
+    struct arena *arena = &r->sweep->arena;
     if (map->kind != YAML_MAP) {
         yaml_problem(r->file, map->mark, "write {if: condition, axes: {...}}",
                      "sweep.when: expected a map");
@@ -382,7 +384,7 @@ static enum err_code when_read(struct sweep_reader *r, const struct yaml_node *m
     *w = (struct when){.condition = sweep_condition(r, condition, NULL, NULL),
                        .text = condition->text};
     size_t most = (size_t)((axes ? axes->count : 0) + (set ? set->count : 0));
-    w->axis = arena_array(&s->arena, most + 1, sizeof *w->axis);
+    w->axis = arena_array(arena, most + 1, sizeof *w->axis);
     if (!w->axis) return ERR(e, ERR_NOMEM, "no memory for a when");
     TRY(axes_from_map(r, axes, "sweep.when.axes", false, w->axis, &w->n_axes, e));
     TRY(axes_from_map(r, set, "sweep.when.set", true, w->axis, &w->n_axes, e));
@@ -392,7 +394,7 @@ static enum err_code when_read(struct sweep_reader *r, const struct yaml_node *m
 
 static void exclude_read(struct sweep_reader *r, const struct yaml_node *list)
 {
-    struct sweep *s = r->sweep;
+    struct stage *s = r->stage;
     for (int i = 0; list && i < list->count; i++) {
         struct expr *x = sweep_condition(r, list->child[i], NULL, NULL);
         if (!x) continue;
@@ -409,17 +411,18 @@ static int count_of(const struct yaml_node *node)
 enum err_code sweep_axes_read(struct sweep_reader *r, const struct yaml_node *node,
                               struct err *e)
 {
-    struct sweep *s = r->sweep;
+    struct stage *s = r->stage;
+    struct arena *arena = &r->sweep->arena;
     const struct yaml_node *axes = sweep_child(r, node, "sweep", "axes", YAML_MAP);
     const struct yaml_node *zip = sweep_child(r, node, "sweep", "zip", YAML_LIST);
     const struct yaml_node *when = sweep_child(r, node, "sweep", "when", YAML_LIST);
     const struct yaml_node *exclude = sweep_child(r, node, "sweep", "exclude", YAML_LIST);
     size_t most_axes = (size_t)(count_of(axes) + count_of(zip));
-    s->axis = arena_array(&s->arena, most_axes + 1, sizeof *s->axis);
-    s->when = arena_array(&s->arena, (size_t)count_of(when) + 1, sizeof *s->when);
-    s->exclude = arena_array(&s->arena, (size_t)count_of(exclude) + 1, sizeof *s->exclude);
+    s->axis = arena_array(arena, most_axes + 1, sizeof *s->axis);
+    s->when = arena_array(arena, (size_t)count_of(when) + 1, sizeof *s->when);
+    s->exclude = arena_array(arena, (size_t)count_of(exclude) + 1, sizeof *s->exclude);
     s->exclude_text =
-        arena_array(&s->arena, (size_t)count_of(exclude) + 1, sizeof *s->exclude_text);
+        arena_array(arena, (size_t)count_of(exclude) + 1, sizeof *s->exclude_text);
     if (!s->axis || !s->when || !s->exclude || !s->exclude_text)
         return ERR(e, ERR_NOMEM, "no memory for the axes of the sweep");
     TRY(axes_from_map(r, axes, "sweep.axes", false, s->axis, &s->n_axes, e));
@@ -429,7 +432,7 @@ enum err_code sweep_axes_read(struct sweep_reader *r, const struct yaml_node *no
     return ERR_OK;
 }
 
-const struct axis *sweep_axis_of(const struct sweep *s, const struct field *f)
+const struct axis *sweep_axis_of(const struct stage *s, const struct field *f)
 {
     const struct axis *axis = axis_with(s->axis, s->n_axes, f);
     for (int i = 0; i < s->n_when && !axis; i++)

@@ -6,6 +6,7 @@
 
 struct sweep_reader {
     struct sweep *sweep;
+    struct stage *stage;        /* that is being read */
     struct yaml_file *file;     /* takes the problems */
     const struct table *fields; /* of the experiment */
 };
@@ -16,6 +17,19 @@ enum err_code sweep_set_apply(struct yaml_file *file, const char *const *set, in
                               struct err *e);
 /* Overrides of what varies are problems. */
 void sweep_set_check(struct sweep *s);
+
+/* Settings, axes and needs of all stages; section_list: where settings stand ("data model
+ * optim"). What is wrong becomes a problem of the file; only ERR_NOMEM is returned. Local. */
+enum err_code sweep_stages_read(struct sweep_reader *r, const char *section_list,
+                                struct err *e);
+/* from: what each stage needs; makes the order of the stages. teacher[n_stages]: the stage that
+ * a loss names, or NULL. As sweep_stages_read. */
+enum err_code sweep_from_read(struct sweep_reader *r, const char *section_list,
+                              const struct yaml_node *const *teacher, struct err *e);
+/* After the block record: what is best must be seen. */
+void sweep_from_check(struct sweep_reader *r);
+/* Settings given although nothing looks at them are mistakes. */
+void sweep_stages_check(struct sweep_reader *r);
 
 /* The blocks of the file. node is NULL where the file has none. What is wrong becomes a problem
  * of the file; only ERR_NOMEM is returned. Local. */
@@ -35,6 +49,9 @@ void sweep_known_keys(struct sweep_reader *r, const struct yaml_node *map, const
  */
 void sweep_scalars(struct sweep_reader *r, const struct yaml_node *map, const char *section,
                    const char *others);
+
+/* The word of a space-separated list nearest to wanted, copied to out, or NULL. */
+const char *sweep_nearest_of(const char *list, const char *wanted, char out[TASK_NAME]);
 
 /* The setting that was meant by a wrong key: `width` is model.width. NULL if none is near. */
 const char *sweep_nearest_setting(const struct table *fields, const char *key);

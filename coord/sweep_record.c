@@ -158,7 +158,7 @@ static void read_patch(struct sweep_reader *r, struct probe_set *set, const char
                        struct yaml_mark mark, const struct yaml_node *value)
 {
     char name[2 * TASK_NAME], text[TASK_PATH];
-    struct config config = r->sweep->base;
+    struct config config = r->sweep->stage[0].base;
     snprintf(name, sizeof name, "data.%.60s", key);
     const struct field *f = field_find(r->fields, name, NULL);
     if (!f) {
@@ -255,7 +255,7 @@ static void read_representations(struct sweep_reader *r, const struct yaml_node 
 
 void sweep_record_read(struct sweep_reader *r, const struct yaml_node *node)
 {
-    sweep_known_keys(r, node, "record", "metrics every representations");
+    if (node) sweep_scalars(r, node, "record", "metrics every representations");
     r->sweep->record.train_subset = TRAIN_SUBSET;
     read_metrics(r, node);
     read_every(r, node);

@@ -140,7 +140,7 @@ void sweep_analysis_read(struct sweep_reader *r, const struct yaml_node *node)
     if (!block) return;
     sweep_scalars(r, block, where, "measures");
     if (r->sweep->record.n_layers && !probe_set_of(r))
-        yaml_problem(r->file, sweep_mark(r->sweep, "analysis.alignment.probe"), NULL,
+        yaml_problem(r->file, sweep_mark(r->sweep, NULL, "analysis.alignment.probe"), NULL,
                      "analysis.alignment.probe: no probe set '%s'", r->sweep->analysis.probe);
     read_measures(r, sweep_child(r, block, where, "measures", YAML_LIST));
 }
@@ -185,7 +185,8 @@ static void check_name(struct sweep_reader *r, const struct yaml_node *at, enum 
     const struct sweep *s = r->sweep;
     if (!at || at->kind != YAML_SCALAR) return;
     bool good = wanted == WANT_SETTING
-                    ? field_find(s->experiment->fields, at->text, NULL) != NULL
+                    ? field_find(s->experiment->fields, at->text, NULL) != NULL ||
+                          sweep_is_lineage(s, at->text)
                     : (wanted != WANT_MEASURE && is_metric(s, at->text)) ||
                           (wanted != WANT_METRIC && is_measure(s, at->text));
     if (good) return;
@@ -199,7 +200,8 @@ static void check_name(struct sweep_reader *r, const struct yaml_node *at, enum 
 /* A filter may speak of metrics, and of how a trial ended. */
 static bool filter_knows(void *self, const char *key)
 {
-    return is_metric(self, key) || strcmp(key, "seed") == 0 || strcmp(key, "state") == 0;
+    return is_metric(self, key) || strcmp(key, "seed") == 0 || strcmp(key, "state") == 0 ||
+           sweep_is_lineage(self, key);
 }
 
 static void check_filter(struct sweep_reader *r, const struct yaml_node *map)

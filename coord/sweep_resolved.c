@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -53,20 +54,21 @@ static void add_scalars(struct text *out, const struct table *fields, const char
 }
 
 /* data, model, optim: what can matter. */
-static void add_settings(struct text *out, const struct sweep *s)
+static void add_settings(struct text *out, const struct sweep *s, const struct stage *stage,
+                         const char *indent)
 {
     const struct table *fields = s->experiment->fields;
     char section[TASK_NAME] = "";
     for (int i = 0; i < fields->count; i++) {
         const struct field *f = (const struct field *)table_row(fields, i);
         size_t length = strcspn(f->row.name, ".");
-        if (!sweep_may_apply(s, f)) continue;
+        if (!sweep_may_apply(s, stage, f)) continue;
         if (strlen(section) != length || strncmp(section, f->row.name, length) != 0) {
             snprintf(section, sizeof section, "%.*s", (int)length, f->row.name);
-            text_add(out, "%s:\n", section);
+            text_add(out, "%s%s:\n", indent, section);
         }
-        text_add(out, "  %s: ", f->row.name + length + 1);
-        add_value(out, f, &s->base);
+        text_add(out, "%s  %s: ", indent, f->row.name + length + 1);
+        add_value(out, f, &stage->base);
         text_add(out, "\n");
     }
 }
@@ -85,53 +87,121 @@ static void add_axis_field(struct text *out, const struct axis *a, int k)
     text_add(out, "]");
 }
 
-static void add_axes(struct text *out, const struct axis *axis, int n, const char *indent)
+static void add_axes(struct text *out, const struct axis *axis, int n, const char *indent,
+                     const char *more)
 {
     for (int i = 0; i < n; i++) {
         if (axis[i].n_fields != 1) continue;
-        text_add(out, "%s", indent);
+        text_add(out, "%s%s", indent, more);
         add_axis_field(out, &axis[i], 0);
         text_add(out, "\n");
     }
 }
 
-static void add_zips(struct text *out, const struct sweep *s)
+static void add_zips(struct text *out, const struct stage *s, const char *indent)
 {
     bool any = false;
     for (int i = 0; i < s->n_axes; i++) {
         const struct axis *a = &s->axis[i];
         if (a->n_fields == 1) continue;
-        if (!any) text_add(out, "  zip:\n");
+        if (!any) text_add(out, "%s  zip:\n", indent);
         any = true;
         for (int k = 0; k < a->n_fields; k++) {
-            text_add(out, k ? "      " : "    - ");
+            text_add(out, "%s%s", indent, k ? "      " : "    - ");
             add_axis_field(out, a, k);
             text_add(out, "\n");
         }
     }
 }
 
-static void add_sweep(struct text *out, const struct sweep *s)
+static void add_sweep(struct text *out, const struct stage *s, const char *indent)
 {
-    text_add(out, "sweep:\n");
-    add_scalars(out, &sweep_settings, "sweep", "  ", s);
+    text_add(out, "%ssweep:\n%s  method: %s\n%s  seeds: %lld\n", indent, indent,
+             table_row(&sweep_methods, s->method)->name, indent, (long long)s->seeds);
     int single = 0;
     for (int i = 0; i < s->n_axes; i++) single += s->axis[i].n_fields == 1;
-    if (single) text_add(out, "  axes:\n");
-    add_axes(out, s->axis, s->n_axes, "    ");
-    add_zips(out, s);
-    if (s->n_when) text_add(out, "  when:\n");
+    if (single) text_add(out, "%s  axes:\n", indent);
+    add_axes(out, s->axis, s->n_axes, indent, "    ");
+    add_zips(out, s, indent);
+    if (s->n_when) text_add(out, "%s  when:\n", indent);
     for (int i = 0; i < s->n_when; i++) {
-        text_add(out, "    - if: ");
+        text_add(out, "%s    - if: ", indent);
         add_quoted(out, s->when[i].text);
-        text_add(out, "\n      axes:%s\n", s->when[i].n_axes ? "" : " {}");
-        add_axes(out, s->when[i].axis, s->when[i].n_axes, "        ");
+        text_add(out, "\n%s      axes:%s\n", indent, s->when[i].n_axes ? "" : " {}");
+        add_axes(out, s->when[i].axis, s->when[i].n_axes, indent, "        ");
     }
-    if (s->n_exclude) text_add(out, "  exclude:\n");
+    if (s->n_exclude) text_add(out, "%s  exclude:\n", indent);
     for (int i = 0; i < s->n_exclude; i++) {
-        text_add(out, "    - ");
+        text_add(out, "%s    - ", indent);
         add_quoted(out, s->exclude_text[i]);
         text_add(out, "\n");
+    }
+}
+
+/* [optim.lr, model.width] */
+static void add_fields(struct text *out, const char *key, const struct field *const *field,
+                       int n)
+{
+    text_add(out, "%s: [", key);
+    for (int i = 0; i < n; i++) text_add(out, "%s%s", i ? ", " : "", field[i]->row.name);
+    text_add(out, "]");
+}
+
+/* One file: its place for whoever reads this somewhere else, its role and its network. */
+static void add_file(struct text *out, const struct stage_from *f)
+{
+    char *path = realpath(f->path, NULL);
+    text_add(out, "        - path: ");
+    add_quoted(out, path ? path : f->path);
+    free(path);
+    text_add(out, "\n          as: %s\n", table_row(&roles, f->role)->name);
+    for (int i = 0; i < f->n_set; i++) {
+        const struct field *field = f->set[i].field[0];
+        int length = (int)strcspn(field->row.name, ".");
+        struct config c;
+        memset(&c, 0, sizeof c);
+        sweep_axis_apply(&f->set[i], 0, &c);
+        if (i == 0 ||
+            strncmp(f->set[i - 1].field[0]->row.name, field->row.name, (size_t)length + 1) != 0)
+            text_add(out, "          %.*s:\n", length, field->row.name);
+        text_add(out, "            %s: ", field->row.name + length + 1);
+        add_value(out, field, &c);
+        text_add(out, "\n");
+    }
+}
+
+static void add_from(struct text *out, const struct sweep *s, const struct stage *stage)
+{
+    const struct stage_best *b = &stage->best;
+    bool any_file = false;
+    if (stage->n_from || b->stage >= 0) text_add(out, "    from:\n");
+    for (int i = 0; i < stage->n_from; i++)
+        if (stage->from[i].stage >= 0)
+            text_add(out, "      %s: %s\n", s->stage[stage->from[i].stage].name,
+                     table_row(&roles, stage->from[i].role)->name);
+    for (int i = 0; i < stage->n_from; i++) {
+        if (stage->from[i].stage >= 0) continue;
+        if (!any_file) text_add(out, "      file:\n");
+        any_file = true;
+        add_file(out, &stage->from[i]);
+    }
+    if (b->stage < 0) return;
+    text_add(out, "      best:\n        stage: %s\n        by: %s\n", s->stage[b->stage].name,
+             b->by);
+    add_fields(out, "        take", b->take, b->n_take);
+    add_fields(out, "\n        per", b->per, b->n_per);
+    text_add(out, "\n");
+}
+
+/* Each stage with all of its settings: the file itself then needs none. */
+static void add_stages(struct text *out, const struct sweep *s)
+{
+    text_add(out, "stages:\n");
+    for (int i = 0; i < s->n_stages; i++) {
+        text_add(out, "  %s:\n", s->stage[i].name);
+        add_settings(out, s, &s->stage[i], "    ");
+        add_from(out, s, &s->stage[i]);
+        add_sweep(out, &s->stage[i], "    ");
     }
 }
 
@@ -158,7 +228,7 @@ static void add_probe_set(struct text *out, const struct sweep *s, const struct 
              table_row(&splits, set->split)->name, set->n);
     for (int i = 0; i < set->n_patches; i++) {
         const struct table *fields = s->experiment->fields;
-        struct config config = s->base;
+        struct config config = s->stage[0].base;
         memcpy((char *)&config + set->patch[i].offset, set->patch[i].value, set->patch[i].size);
         for (int k = 0; k < fields->count; k++) {
             const struct field *f = (const struct field *)table_row(fields, k);
@@ -174,6 +244,7 @@ static void add_record(struct text *out, const struct sweep *s)
 {
     const struct record *r = &s->record;
     text_add(out, "record:\n");
+    add_scalars(out, &sweep_settings, "record", "  ", s);
     add_names(out, "  metrics", r->metric, r->n_metrics);
     text_add(out, "\n  every: {%s: ", table_row(&sweep_grids, (int)r->grid)->name);
     if (r->grid == GRID_LAST)
@@ -257,8 +328,12 @@ char *sweep_resolved(const struct sweep *s)
 {
     struct text out = {0};
     add_scalars(&out, &sweep_settings, "", "", s);
-    add_settings(&out, s);
-    add_sweep(&out, s);
+    if (sweep_has_stages(s)) {
+        add_stages(&out, s);
+    } else {
+        add_settings(&out, s, &s->stage[0], "");
+        add_sweep(&out, &s->stage[0], "");
+    }
     add_record(&out, s);
     add_run(&out, s);
     add_report(&out, s);

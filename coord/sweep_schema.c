@@ -160,6 +160,74 @@ static void add_sweep(json_t *root)
         list_of(text_schema("a condition"), "configurations that are left out"));
 }
 
+/* ---- stages ---- */
+
+/* The sections of settings as they stand at the top: data, model, optim. */
+static void add_sections(json_t *to)
+{
+    for (int i = 0; i < experiments.count; i++) {
+        const struct experiment *x = (const struct experiment *)table_row(&experiments, i);
+        for (int k = 0; k < x->fields->count; k++) {
+            char section[TASK_NAME], path[2 * TASK_NAME];
+            const char *name = table_row(x->fields, k)->name;
+            snprintf(section, sizeof section, "%.*s", (int)strcspn(name, "."), name);
+            snprintf(path, sizeof path, "#/properties/%s", section);
+            put(to, section, json_pack("{s:s}", "$ref", path));
+        }
+    }
+}
+
+/* PATH, or a block, or a list of these. */
+static json_t *file_schema(void)
+{
+    json_t *file = block("a network in a safetensors file");
+    put(file, "path", text_schema("of the file, from the folder of the sweep file"));
+    put(file, "as", names_schema(&roles));
+    add_sections(file);
+    json_object_set_new(file, "required", json_pack("[s]", "path"));
+    json_t *one = json_pack("{s:[o, o]}", "anyOf", text_schema("its path"), file);
+    json_t *list = list_of(json_deep_copy(one), "several");
+    return json_pack("{s:[o, o]}", "anyOf", one, list);
+}
+
+static void add_stages(json_t *root)
+{
+    json_t *stage = block("settings over those of the file, and what they need");
+    add_sections(stage);
+    put(stage, "sweep", json_pack("{s:s}", "$ref", "#/properties/sweep"));
+    put(stage, "from.best.stage", text_schema("of which the best configuration is looked for"));
+    put(stage, "from.best.by", text_schema("a metric, at the last record"));
+    put(stage, "from.best.take", list_of(text_schema("a setting"), "what is taken from it"));
+    put(stage, "from.best.per",
+        list_of(text_schema("a setting"), "in which the two must agree as well"));
+    put(stage, "from.file", file_schema());
+    json_t *from = json_object_get(json_object_get(stage, "properties"), "from");
+    json_object_set_new(from, "description",
+                        json_string("networks of other stages, each in a role"));
+    json_object_set_new(from, "additionalProperties", names_schema(&roles));
+    json_t *stages =
+        json_pack("{s:s, s:s, s:o, s:i}", "type", "object", "description",
+                  "trials that need trials", "additionalProperties", stage, "minProperties", 1);
+    json_object_set_new(json_object_get(root, "properties"), "stages", stages);
+    json_object_set_new(
+        root, "anyOf",
+        json_pack("[{s:[s]}, {s:[s]}]", "required", "data", "required", "stages"));
+}
+
+/* optim.loss: a name, or {NAME: STAGE}. */
+static void add_teacher(json_t *root)
+{
+    json_t *optim = json_object_get(json_object_get(root, "properties"), "optim");
+    json_t *loss = json_object_get(json_object_get(optim, "properties"), "loss");
+    json_t *map =
+        json_pack("{s:s, s:i, s:i, s:o}", "type", "object", "minProperties", 1, "maxProperties",
+                  1, "additionalProperties", text_schema("the stage that teaches"));
+    json_t *help = json_incref(json_object_get(loss, "description"));
+    json_t *both =
+        json_pack("{s:[o, o], s:o}", "anyOf", json_incref(loss), map, "description", help);
+    put(root, "optim.loss", both);
+}
+
 /* ---- the other blocks ---- */
 
 static void add_record(json_t *root)
@@ -220,7 +288,7 @@ char *sweep_schema(void)
     json_object_set_new(root, "$schema",
                         json_string("https://json-schema.org/draft/2020-12/schema"));
     json_object_set_new(root, "title", json_string("shoal sweep"));
-    json_object_set_new(root, "required", json_pack("[s, s]", "name", "data"));
+    json_object_set_new(root, "required", json_pack("[s]", "name"));
     for (int i = 0; i < sweep_settings.count; i++) {
         const struct field *f = (const struct field *)table_row(&sweep_settings, i);
         put(root, f->row.name, field_schema(f));
@@ -234,6 +302,8 @@ char *sweep_schema(void)
         add_varying(axes, set, x->fields);
     }
     add_sweep(root);
+    add_teacher(root);
+    add_stages(root);
     add_record(root);
     add_rest(root);
     json_object_set_new(

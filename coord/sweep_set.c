@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "coord/sweep_reader.h"
 
-static const char axes_block[] = "sweep.axes";
+static const char axes_block[] = "sweep.axes", stages_block[] = "stages.";
 
 /* Copies a tree into the file's arena, every mark at `mark`. NULL when memory is exhausted. */
 static struct yaml_node *copy(struct arena *a, const struct yaml_node *from,
@@ -73,8 +73,13 @@ static enum err_code descend(struct yaml_file *file, const char *key, struct yam
     struct yaml_node *node = file->root;
     for (;;) {
         /* settings keep their dots as keys of sweep.axes */
-        size_t done = at == key ? 0 : (size_t)(at - key) - 1;
-        bool in_axes = done == strlen(axes_block) && strncmp(key, axes_block, done) == 0;
+        size_t done = at == key ? 0 : (size_t)(at - key) - 1, start = 0;
+        if (strncmp(key, stages_block, strlen(stages_block)) == 0) {
+            start = strlen(stages_block);
+            start += strcspn(key + start, ".") + 1;
+        }
+        bool in_axes = done == start + strlen(axes_block) &&
+                       strncmp(key + start, axes_block, strlen(axes_block)) == 0;
         const char *dot = in_axes ? NULL : strchr(at, '.');
         if (node->kind != YAML_MAP)
             return ERR(e, ERR_USAGE, "--set %s: %.*s is no block of the file", key, (int)done,
@@ -145,16 +150,41 @@ void sweep_set_explain(const struct sweep *s)
     text_clear(&text);
 }
 
+/* "stages.NAME.": the stage, and *key behind the dot. Else NULL. */
+static const struct stage *stage_of(const struct sweep *s, const char **key)
+{
+    for (int i = 0; sweep_has_stages(s) && i < s->n_stages; i++) {
+        char prefix[2 * TASK_NAME];
+        int n = snprintf(prefix, sizeof prefix, "%s%s.", stages_block, s->stage[i].name);
+        if (strncmp(*key, prefix, (size_t)n) != 0) continue;
+        *key += n;
+        return &s->stage[i];
+    }
+    return NULL;
+}
+
+/* Does a setting of the stage, or with NULL of all stages, come from an axis? */
+static bool varies(const struct sweep *s, const struct stage *stage, const struct field *f)
+{
+    if (stage) return sweep_axis_of(stage, f) != NULL;
+    for (int i = 0; i < s->n_stages; i++)
+        if (!sweep_axis_of(&s->stage[i], f)) return false;
+    return true;
+}
+
 /* An override of a setting that varies would have no effect. */
 void sweep_set_check(struct sweep *s)
 {
     for (int i = 0; i < s->n_set; i++) {
         char key[2 * TASK_NAME];
+        const char *name = key;
         snprintf(key, sizeof key, "%.*s", (int)strcspn(s->set[i], "="), s->set[i]);
-        const struct field *f = field_find(s->experiment->fields, key, NULL);
-        if (!f || !sweep_axis_of(s, f)) continue;
+        const struct stage *stage = stage_of(s, &name);
+        const struct field *f = field_find(s->experiment->fields, name, NULL);
+        if (!f || !varies(s, stage, f)) continue;
         yaml_problem(s->file, (struct yaml_mark){-i - 1, 1, 1}, NULL,
-                     "%s varies in the sweep; set sweep.axes.%s=[...]", key, key);
+                     "%s varies in the sweep; set %.*ssweep.axes.%s=[...]", name,
+                     (int)(name - key), key, name);
     }
 }
 

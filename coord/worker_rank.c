@@ -16,8 +16,14 @@ struct worker_rank {
     int number;
     struct worker *worker;
     struct store *store;
-    struct arena arena; /* the buffers of one trial */
+    struct weights_source source; /* the store, for trials that start from others */
+    struct arena arena;           /* the buffers of one trial */
 };
+
+static enum err_code read_weights(void *self, int64_t row, int64_t n, float *out, struct err *e)
+{
+    return store_read_weights(self, row, n, out, e);
+}
 
 enum err_code worker_rank_open(const struct job *job, int number, struct worker_rank **out,
                                struct err *e)
@@ -27,14 +33,15 @@ enum err_code worker_rank_open(const struct job *job, int number, struct worker_
     *out = w;
     w->job = job;
     w->number = number;
-    w->worker = worker_create(NULL);
-    if (!w->worker) return ERR(e, ERR_NOMEM, "no memory for a worker");
-    return store_open(job->store, &job->sweep->record, &w->store, e);
+    TRY(store_open(job->store, &job->sweep->record, &w->store, e));
+    w->source = (struct weights_source){.read = read_weights, .self = w->store};
+    w->worker = worker_create(&w->source);
+    return w->worker ? ERR_OK : ERR(e, ERR_NOMEM, "no memory for a worker");
 }
 
-/* Buffers of the sizes that shape says, metrics all NaN. */
+/* Buffers of the sizes that shape says, metrics all NaN. keep: the weights as well. */
 static enum err_code rows_create(struct arena *arena, const struct record *record,
-                                 const struct trial_shape *shape, struct rows *out,
+                                 const struct trial_shape *shape, bool keep, struct rows *out,
                                  struct err *e)
 {
     size_t n = (size_t)record->n_metrics * (size_t)shape->records;
@@ -50,6 +57,8 @@ static enum err_code rows_create(struct arena *arena, const struct record *recor
         out->layer[v] = arena_array(arena, rows * d, sizeof(float));
         ok = out->layer[v] != NULL;
     }
+    if (keep) out->weights = arena_array(arena, (size_t)shape->weights, sizeof(float));
+    ok = ok && (!keep || out->weights);
     if (!ok) return ERR(e, ERR_NOMEM, "no memory for the rows of a trial");
     for (size_t i = 0; i < n; i++) out->metric[i] = NAN;
     for (int64_t i = 0; i < shape->records; i++) out->step[i] = NAN;
@@ -64,7 +73,7 @@ static enum err_code trial_run(struct worker_rank *w, const struct task *task,
     struct trial_shape shape;
     struct rows rows = {0};
     TRY(x->shape(&task->config, &task->parents, record, &shape, e));
-    TRY(rows_create(&w->arena, record, &shape, &rows, e));
+    TRY(rows_create(&w->arena, record, &shape, task->keep, &rows, e));
     double began = job_now();
     TRY(x->run(w->worker, task, record, &rows, result, e));
     TRY(worker_data_failed(w->worker, e));

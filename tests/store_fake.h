@@ -45,6 +45,7 @@ struct fake {
     double lr;
     int64_t records;  /* of the widest; a narrower one may have fewer */
     const char *path; /* data.path: matters to the widest only */
+    bool keeps;       /* weights of some trials */
 };
 static struct fake fake;
 static struct sweep sweep;
@@ -93,9 +94,38 @@ int64_t plan_find(const struct plan *p, uint64_t id)
     return -1;
 }
 
+int plan_stage_of(const struct plan *p, int64_t c)
+{
+    (void)p, (void)c;
+    return 0;
+}
+
+int64_t plan_parent(const struct plan *p, int64_t t, int k)
+{
+    (void)p, (void)k;
+    return t;
+}
+
+int64_t plan_ancestor(const struct plan *p, int64_t c, int stage)
+{
+    (void)p, (void)c, (void)stage;
+    return -1;
+}
+
 const struct trial_shape *plan_shape(const struct plan *p, int64_t trial)
 {
     return &p->shape[plan_config_of(p, trial)];
+}
+
+/* Weights of all widths but 64 are kept. */
+static bool fake_keeps(const struct trial_shape *shape)
+{
+    return fake.keeps && shape->weights != 3 * 64;
+}
+
+bool plan_keeps(const struct plan *p, int64_t t)
+{
+    return fake_keeps(plan_shape(p, t));
 }
 
 /* The plan of `fake` with `sweep`: two recorded layers, of which the narrowest network has one;
@@ -111,6 +141,7 @@ static const struct plan *fake_plan(void)
         int64_t width = fake.width[c / fake.n_activations];
         shapes[c] = (struct trial_shape){.records = fake.records - (width == 16),
                                          .probe_pool = {INT64_MAX},
+                                         .weights = 3 * width,
                                          .n_layers = sweep.record.n_layers};
         if (shapes[c].records > plan.max_records) plan.max_records = shapes[c].records;
         for (int l = 0; l < sweep.record.n_layers; l++)
@@ -155,7 +186,7 @@ enum { FAKE_MAX = 4096 };
 struct fake_rows {
     struct rows rows;
     double metric[FAKE_MAX], step[64];
-    float layer[2][FAKE_MAX];
+    float layer[2][FAKE_MAX], weights[FAKE_MAX];
     float *layers[2];
     struct result result;
 };
@@ -175,7 +206,10 @@ static struct fake_rows *fake_rows(uint64_t id, const struct trial_shape *shape)
             f.layer[l][i] = (float)(id % 9973) + 0.001f * (float)(i + l);
         f.layers[l] = f.layer[l];
     }
+    for (int64_t i = 0; i < shape->weights; i++)
+        f.weights[i] = (float)(id % 8191) - 0.5f * (float)i;
     f.rows = (struct rows){.metric = f.metric, .step = f.step, .layer = f.layers};
+    if (fake_keeps(shape)) f.rows.weights = f.weights;
     f.result = (struct result){.outcome = id % 3 ? OUTCOME_DONE : OUTCOME_DIVERGED,
                                .worker = (int32_t)(id % 7),
                                .seconds = 1e-3 * (double)(id % 99),
@@ -282,6 +316,14 @@ static void check_row(hid_t file, int64_t row, uint64_t id, const struct trial_s
         int64_t n = read_row(file, path, H5T_NATIVE_FLOAT, member_of(file, group, row), floats);
         ck_assert_mem_eq(floats, f->layer[l], (size_t)n * sizeof(float));
         XXH64_update(sum, f->layer[l], (size_t)n * sizeof(float));
+    }
+    if (fake_keeps(shape) && f->result.outcome == OUTCOME_DONE) {
+        char group[128], data[160];
+        snprintf(group, sizeof group, "weights/%lld", (long long)shape->weights);
+        snprintf(data, sizeof data, "%s/data", group);
+        read_row(file, data, H5T_NATIVE_FLOAT, member_of(file, group, row), floats);
+        ck_assert_mem_eq(floats, f->weights, (size_t)shape->weights * sizeof(float));
+        XXH64_update(sum, f->weights, (size_t)shape->weights * sizeof(float));
     }
     read_row(file, "trials/checksum", H5T_NATIVE_UINT64, row, &u);
     ck_assert_uint_eq(u, XXH64_digest(sum));

@@ -335,6 +335,186 @@ START_TEST(test_finishing_what_is_not_out_is_a_bug)
 }
 END_TEST
 
+/* ---- trials that wait for others ---- */
+
+enum { MAX_GATES = 50, MAX_ARROWS = 40000 };
+
+/* A random graph: trial t needs some of those before it, directly or through a gate. */
+static struct {
+    struct scheduler_graph graph;
+    int n, n_gates, n_arrows;
+    int from[MAX_ARROWS], to[MAX_ARROWS];
+    int64_t first[MAX_TRIALS + MAX_GATES + 1], next[MAX_ARROWS];
+    int32_t needs[MAX_TRIALS + MAX_GATES];
+    bool bad[MAX_TRIALS];
+    bool over[MAX_TRIALS + MAX_GATES], good[MAX_TRIALS], skipped[MAX_TRIALS];
+} dag;
+
+static void add_arrow(int from, int to)
+{
+    ck_assert_int_lt(dag.n_arrows, MAX_ARROWS);
+    dag.from[dag.n_arrows] = from;
+    dag.to[dag.n_arrows++] = to;
+    dag.needs[to]++;
+}
+
+static void arrows_done(int n_nodes)
+{
+    int64_t k = 0;
+    for (int node = 0; node < n_nodes; node++) {
+        dag.first[node] = k;
+        for (int i = 0; i < dag.n_arrows; i++)
+            if (dag.from[i] == node) dag.next[k++] = dag.to[i];
+    }
+    dag.first[n_nodes] = k;
+    dag.graph = (struct scheduler_graph){n_nodes, dag.first, dag.next, dag.needs, dag.bad};
+}
+
+static void make_dag(struct rng *rng, int n, int n_gates)
+{
+    memset(&dag, 0, sizeof dag);
+    dag.n = n;
+    dag.n_gates = n_gates;
+    for (int t = 1; t < n; t++)
+        for (uint64_t k = rng_below(rng, 4); k > 0 && rng_below(rng, 3); k--)
+            add_arrow((int)rng_below(rng, (uint64_t)t), t);
+    for (int g = 0; g < n_gates; g++) { /* from the first half of the trials to the second */
+        for (uint64_t k = rng_below(rng, 20); k > 0; k--)
+            add_arrow((int)rng_below(rng, (uint64_t)n / 2), n + g);
+        if (dag.needs[n + g] == 0) add_arrow(0, n + g);
+        for (uint64_t k = rng_below(rng, 20); k > 0; k--)
+            add_arrow(n + g, n / 2 + (int)rng_below(rng, (uint64_t)(n - n / 2)));
+    }
+    arrows_done(n + n_gates);
+}
+
+static void note_over(int t, bool good)
+{
+    dag.over[t] = true;
+    dag.good[t] = good;
+    for (int g = dag.n; g < dag.n + dag.n_gates; g++) {
+        bool all = true;
+        for (int i = 0; i < dag.n_arrows; i++)
+            if (dag.to[i] == g) all = all && dag.over[dag.from[i]];
+        dag.over[g] = all;
+    }
+}
+
+static void note_skips(struct scheduler *s)
+{
+    int64_t t, parent;
+    while (scheduler_skipped(s, &t, &parent)) {
+        bool arrow = false;
+        for (int i = 0; i < dag.n_arrows; i++)
+            arrow = arrow || (dag.from[i] == parent && dag.to[i] == t);
+        ck_assert(arrow && !dag.good[parent] && times[t] == 0 && !dag.skipped[t] && todo[t]);
+        ck_assert(dag.skipped[parent] || dag.over[parent]);
+        dag.skipped[t] = true;
+        note_over((int)t, false);
+    }
+}
+
+/* Four workers in a random order of events. Every trial goes out once when all that it needs is
+ * over and good, or is skipped. */
+static void run_dag(struct rng *rng, struct scheduler *s)
+{
+    static int64_t held[4][MAX_HELD];
+    int n_held[4] = {0};
+    for (;;) {
+        int w = (int)rng_below(rng, 4), n;
+        note_skips(s);
+        while ((n = scheduler_next(s, w, 8, held[w] + n_held[w])) > 0)
+            for (int i = 0; i < n; i++) {
+                int64_t t = held[w][n_held[w]++];
+                ck_assert(todo[t] && times[t]++ == 0 && !dag.skipped[t]);
+                for (int k = 0; k < dag.n_arrows; k++)
+                    if (dag.to[k] == t)
+                        ck_assert(dag.over[dag.from[k]] &&
+                                  (dag.from[k] >= dag.n || dag.good[dag.from[k]]));
+            }
+        if (scheduler_out(s) == 0 && n_held[w] == 0) {
+            if (scheduler_left(s) == 0) return;
+            continue; /* this worker has none: another will get some */
+        }
+        if (n_held[w] == 0) continue;
+        int64_t t = held[w][0];
+        bool good = rng_below(rng, 10) > 0;
+        memmove(held[w], held[w] + 1, (size_t)--n_held[w] * sizeof **held);
+        note_over((int)t, good);
+        scheduler_finished(s, w, t, 1e-3, good ? SCHEDULER_DONE : SCHEDULER_BAD);
+    }
+}
+
+START_TEST(test_needs_are_met_first_and_all_trials_end)
+{
+    struct rng rng = rng_stream(5, RNG_TESTING, (uint64_t)_i);
+    int n = 2 + (int)rng_below(&rng, 300), skipped = 0;
+    make_trials(n, 1e6, 1e9);
+    make_dag(&rng, n, (int)rng_below(&rng, 10));
+    for (int t = 0; t < n; t++) {
+        todo[t] = rng_below(&rng, 10) > 0;
+        dag.bad[t] = !todo[t] && rng_below(&rng, 8) == 0;
+        if (!todo[t]) note_over(t, !dag.bad[t]);
+    }
+    struct scheduler *s = created(n, 4, 1e9);
+    ck_assert_int_eq(scheduler_depend(s, &dag.graph, &e), ERR_OK);
+    run_dag(&rng, s);
+    for (int t = 0; t < n; t++) {
+        ck_assert_int_eq(times[t], todo[t] && !dag.skipped[t]);
+        skipped += dag.skipped[t];
+    }
+    if (n > 100) ck_assert_int_gt(skipped, 0);
+    ck_assert_int_eq(scheduler_left(s) + scheduler_out(s), 0);
+    scheduler_destroy(s);
+}
+END_TEST
+
+START_TEST(test_ready_trials_keep_the_order_of_the_plan)
+{
+    make_trials(200, 1e9, 1e12);
+    memset(&dag, 0, sizeof dag);
+    dag.n = 200;
+    for (int i = 1; i < 200; i++) add_arrow((int)order[0], (int)order[i]);
+    arrows_done(200);
+    struct scheduler *s = created(200, 1, 1e9);
+    ck_assert_int_eq(scheduler_depend(s, &dag.graph, &e), ERR_OK);
+    int64_t trial[MAX_BATCH];
+    for (int i = 0; i < 200; i++) {
+        ck_assert_int_eq(scheduler_next(s, 0, MAX_BATCH, trial), 1);
+        ck_assert_int_eq(*trial, order[i]);
+        scheduler_finished(s, 0, *trial, 1, SCHEDULER_DONE);
+    }
+    scheduler_destroy(s);
+}
+END_TEST
+
+START_TEST(test_nothing_is_handed_out_while_all_wait)
+{
+    make_trials(3, 1e9, 1e9);
+    memset(&dag, 0, sizeof dag);
+    dag.n = 3;
+    add_arrow(0, 1);
+    add_arrow(1, 2);
+    arrows_done(3);
+    struct scheduler *s = created(3, 2, 1e9);
+    int64_t trial[MAX_BATCH], parent;
+    ck_assert_int_eq(scheduler_depend(s, &dag.graph, &e), ERR_OK);
+    ck_assert_int_eq(scheduler_next(s, 0, MAX_BATCH, trial), 1);
+    ck_assert_int_eq(*trial, 0);
+    ck_assert_int_eq(scheduler_next(s, 1, MAX_BATCH, trial), 0);
+    scheduler_finished(s, 0, 0, 1, SCHEDULER_AGAIN); /* lost, not over */
+    ck_assert_int_eq(scheduler_next(s, 1, MAX_BATCH, trial), 1);
+    ck_assert_int_eq(*trial, 0);
+    scheduler_finished(s, 1, 0, 1, SCHEDULER_BAD);
+    ck_assert_int_eq(scheduler_next(s, 0, MAX_BATCH, trial), 0);
+    ck_assert(scheduler_skipped(s, trial, &parent) && *trial == 1 && parent == 0);
+    ck_assert(scheduler_skipped(s, trial, &parent) && *trial == 2 && parent == 1);
+    ck_assert(!scheduler_skipped(s, trial, &parent));
+    ck_assert_int_eq(scheduler_left(s) + scheduler_out(s), 0);
+    scheduler_destroy(s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("scheduler");
@@ -351,6 +531,9 @@ int main(void)
     tcase_add_test(c, test_retried_trials_come_again);
     tcase_add_test(c, test_stop_hands_out_no_more_but_waits);
     tcase_add_test(c, test_trials_without_cost_finish_too);
+    tcase_add_loop_test(c, test_needs_are_met_first_and_all_trials_end, 0, 200);
+    tcase_add_test(c, test_ready_trials_keep_the_order_of_the_plan);
+    tcase_add_test(c, test_nothing_is_handed_out_while_all_wait);
     tcase_add_test_raise_signal(c, test_finishing_what_is_not_out_is_a_bug, 6); /* SIGABRT */
     return check_run(s);
 }

@@ -47,6 +47,9 @@ START_TEST(test_names_follow_the_enum)
     ck_assert_int_eq(table_find(&trial_states, "diverged"), TRIAL_DIVERGED);
     ck_assert_int_eq(table_find(&trial_states, "failed"), TRIAL_FAILED);
     ck_assert_int_eq(table_find(&trial_states, "lost"), TRIAL_LOST);
+    ck_assert_int_eq(table_find(&trial_states, "skipped"), TRIAL_SKIPPED);
+    ck_assert_int_eq(TRIAL_LOST, 6); /* numbers are stored */
+    ck_assert_int_eq(TRIAL_SKIPPED, 7);
 }
 END_TEST
 
@@ -71,7 +74,7 @@ START_TEST(test_each_event_leads_to_its_state)
     } cases[] = {
         {"queued", TRIAL_QUEUED},     {"started", TRIAL_RUNNING}, {"done", TRIAL_DONE},
         {"diverged", TRIAL_DIVERGED}, {"failed", TRIAL_FAILED},   {"lost", TRIAL_LOST},
-        {"retry", TRIAL_PLANNED},
+        {"skipped", TRIAL_SKIPPED},   {"retry", TRIAL_PLANNED},
     };
     struct state *s = begun(1, 10);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -81,6 +84,20 @@ START_TEST(test_each_event_leads_to_its_state)
     }
     ck_assert_int_eq(state_events.count,
                      sizeof cases / sizeof *cases + 4); /* created, run, dropped, ended */
+    state_destroy(s);
+}
+END_TEST
+
+START_TEST(test_skipped_trial_waits_again_in_the_next_run)
+{
+    struct state *s = begun(2, 10);
+    state_apply(s,
+                &(struct event){.name = "skipped", .trial = 5, .cost = 4, .text = "needs 7"});
+    ck_assert_str_eq(state_find(s, 5)->reason, "needs 7");
+    ck_assert(state_run(s)->flops_done == 4); /* nothing is left to do for it */
+    state_apply(s, &(struct event){.name = "run", .count = 2, .worker = 1, .cost = 10});
+    ck_assert_int_eq(state_find(s, 5)->state, TRIAL_PLANNED);
+    ck_assert(state_run(s)->flops_done == 0);
     state_destroy(s);
 }
 END_TEST
@@ -270,6 +287,7 @@ int main(void)
     tcase_add_test(c, test_unknown_events_and_no_trial_change_nothing);
     tcase_add_test(c, test_each_event_leads_to_its_state);
     tcase_add_test(c, test_finished_trial_keeps_what_its_event_said);
+    tcase_add_test(c, test_skipped_trial_waits_again_in_the_next_run);
     tcase_add_test(c, test_run_makes_what_was_out_planned_again);
     tcase_add_test(c, test_dropped_trials_are_in_no_sum_until_the_next_run);
     tcase_add_test(c, test_new_store_forgets_what_was);

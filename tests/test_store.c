@@ -383,6 +383,127 @@ START_TEST(test_store_without_representations_works)
 }
 END_TEST
 
+/* ---- weights ---- */
+
+START_TEST(test_kept_weights_come_back_through_any_handle)
+{
+    static float got[FAKE_MAX];
+    int64_t row[64];
+    fake.keeps = true;
+    const struct plan *p = fake_plan();
+    prepared(p, row);
+    start_mpi();
+    struct store *reader; /* open before anything is written, as in a run */
+    ck_assert_int_eq(store_open(path, &sweep.record, &reader, &e), ERR_OK);
+    write_trials(p, row, 0, p->n_trials);
+    int n_read = 0;
+    for (int64_t t = 0; t < p->n_trials; t++) {
+        const struct trial_shape *shape = plan_shape(p, t);
+        struct fake_rows *f = fake_rows(plan_id(p, t), shape);
+        enum err_code code = store_read_weights(reader, row[t], shape->weights, got, &e);
+        ck_assert_int_eq(code, plan_keeps(p, t) ? ERR_OK : ERR_FORMAT);
+        if (code != ERR_OK || f->result.outcome != OUTCOME_DONE) continue;
+        ck_assert_mem_eq(got, f->weights, (size_t)shape->weights * sizeof *got);
+        code = store_read_weights(reader, row[t], shape->weights - 1, got, &e);
+        ck_assert_int_eq(code, ERR_FORMAT);
+        n_read++;
+    }
+    ck_assert_int_gt(n_read, 0);
+    store_close(reader, &e);
+    hid_t file = open_file(path);
+    for (int64_t t = 0; t < p->n_trials; t++)
+        check_row(file, row[t], plan_id(p, t), plan_shape(p, t));
+    H5Fclose(file);
+}
+END_TEST
+
+START_TEST(test_extension_keeps_weights)
+{
+    int64_t row[64], more[64];
+    fake.keeps = true;
+    const struct plan *p = fake_plan();
+    prepared(p, row);
+    write_trials(p, row, 0, p->n_trials);
+    sweep.seeds = 3;
+    fake.width[fake.n_widths++] = 32;
+    p = fake_plan();
+    prepared(p, more);
+    write_trials(p, more, 18, p->n_trials); /* of the new width */
+    hid_t file = open_file(path);
+    int n_old = 0;
+    for (int64_t t = 0; t < p->n_trials; t++) {
+        if (state_of_row(file, more[t]) == TRIAL_PLANNED) continue;
+        check_row(file, more[t], plan_id(p, t), plan_shape(p, t));
+        n_old += more[t] < 12;
+    }
+    ck_assert_int_eq(n_old, 12);
+    H5Fclose(file);
+}
+END_TEST
+
+/* Weights that nobody wanted were not kept: who wants them later has the trial run again. */
+START_TEST(test_done_without_wanted_weights_is_not_done)
+{
+    int64_t row[64], again[64];
+    bool written[64] = {0};
+    struct stat before, after;
+    const struct plan *p = fake_plan();
+    prepared(p, row);
+    write_trials(p, row, 0, p->n_trials);
+    fake.keeps = true;
+    p = fake_plan();
+    prepared(p, again);
+    ck_assert_int_eq(store_written(path, p, written, &e), ERR_OK);
+    hid_t file = open_file(path);
+    for (int64_t t = 0; t < p->n_trials; t++) {
+        ck_assert_int_eq(again[t], row[t]);
+        ck_assert_int_eq(written[t], !plan_keeps(p, t));
+        ck_assert_int_eq(state_of_row(file, row[t]) == TRIAL_PLANNED, plan_keeps(p, t));
+    }
+    H5Fclose(file);
+    write_trials(p, row, 0, p->n_trials);
+    stat(path, &before);
+    prepared(p, again); /* now it is as wanted */
+    fake.keeps = false;
+    prepared(fake_plan(), again); /* and more than wanted is fine */
+    stat(path, &after);
+    ck_assert_uint_eq(before.st_ino, after.st_ino);
+    fake.keeps = true;
+    file = open_file(path);
+    for (int64_t t = 0; t < p->n_trials; t++)
+        check_row(file, row[t], plan_id(p, t), plan_shape(p, t));
+    H5Fclose(file);
+}
+END_TEST
+
+START_TEST(test_last_value_and_late_setting)
+{
+    int64_t row[64], width = 0;
+    const struct plan *p = fake_plan();
+    prepared(p, row);
+    write_trials(p, row, 0, p->n_trials);
+    struct store *s;
+    struct config c;
+    ck_assert_int_eq(store_open(path, &sweep.record, &s, &e), ERR_OK);
+    for (int64_t t = 0; t < p->n_trials; t++) {
+        const struct trial_shape *shape = plan_shape(p, t);
+        double value, want = fake_rows(plan_id(p, t), shape)->metric[2 * shape->records - 1];
+        ck_assert_int_eq(store_read_last(s, row[t], 1, &value, &e), ERR_OK);
+        ck_assert(value == want);
+    }
+    plan_config(p, plan_config_of(p, p->n_trials - 1), &c);
+    for (int f = 0; f < fake_table.count; f++) /* optim.lr has no column: nothing to do */
+        ck_assert_int_eq(store_write_setting(s, row[0], &fake_fields[f], &c, &e), ERR_OK);
+    store_close(s, &e);
+    hid_t file = open_file(path);
+    read_row(file, "trials/model.width", H5T_NATIVE_INT64, row[0], &width);
+    ck_assert_int_eq(width, c.model.width);
+    check_text(file, "trials/model.activation", row[0], "gelu");
+    check_text(file, "trials/model.activation", row[1], "relu");
+    H5Fclose(file);
+}
+END_TEST
+
 /* ---- other readers ---- */
 
 START_TEST(test_others_can_read_it)
@@ -425,6 +546,10 @@ int main(void)
     tcase_add_test(c, test_fewer_records_in_the_file_keep_those_of_the_store);
     tcase_add_test(c, test_leftover_of_a_killed_extension_is_removed);
     tcase_add_test(c, test_store_without_representations_works);
+    tcase_add_test(c, test_kept_weights_come_back_through_any_handle);
+    tcase_add_test(c, test_extension_keeps_weights);
+    tcase_add_test(c, test_done_without_wanted_weights_is_not_done);
+    tcase_add_test(c, test_last_value_and_late_setting);
     tcase_add_test(c, test_others_can_read_it);
     return check_run(s);
 }

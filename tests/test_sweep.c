@@ -156,9 +156,9 @@ END_TEST
 START_TEST(test_mutated_files_never_crash)
 {
     static const char letters[] = "[]{},:#'\"-|&*?! \n\t0129.eabmodelwidth_=<>";
-    char *text = slurp(SWEEPS "full.yaml");
+    char *text = slurp(_i ? SWEEPS "stages.yaml" : SWEEPS "full.yaml");
     size_t length = strlen(text);
-    struct rng r = rng_stream(7, RNG_TESTING, 0);
+    struct rng r = rng_stream(7, RNG_TESTING, (uint64_t)_i);
     for (int round = 0; round < 3000; round++) {
         char *copy = strdup(text);
         for (uint64_t k = 1 + rng_below(&r, 3); k > 0; k--) {
@@ -172,8 +172,13 @@ START_TEST(test_mutated_files_never_crash)
         struct err e;
         ck_assert_int_eq(yaml_parse("m.yaml", copy, &file, &e), ERR_OK);
         enum err_code code = sweep_read(file, NULL, 0, &s, &e);
-        int64_t size = s->seeds;
-        for (int i = 0; i < s->n_axes && size < 1000000; i++) size *= s->axis[i].count;
+        int64_t size = 1;
+        for (int k = 0; code == ERR_OK && k < s->n_stages; k++) {
+            const struct stage *stage = &s->stage[k];
+            for (int i = 0; i < stage->n_axes && size < 1000000; i++)
+                size *= stage->axis[i].count;
+            size = size < 1000000 ? size * stage->seeds : size;
+        }
         if (code == ERR_OK && size < 100000) code = plan_create(s, &p, &e);
         char *report = yaml_report(s->file, false);
         ck_assert_msg((code == ERR_CONFIG) == (report != NULL), "%d: %s", code, e.text);
@@ -189,7 +194,8 @@ END_TEST
 
 /* ---- right files ---- */
 
-static const char *const valid_files[] = {"tiny.yaml", "many.yaml", "slow.yaml", "full.yaml"};
+static const char *const valid_files[] = {"tiny.yaml", "many.yaml", "slow.yaml", "full.yaml",
+                                          "stages.yaml"};
 
 START_TEST(test_valid_file_plans)
 {
@@ -256,8 +262,8 @@ START_TEST(test_axis_values)
     struct text text = {0}, values = {0};
     text_add(&text, "%ssweep: {axes: {%s}}\n", valid_head, written[_i].axis);
     struct reading o = read_text(text.at, NULL, 0);
-    ck_assert_msg(o.sweep->n_axes == 1, "%s: %s", written[_i].axis, o.report);
-    const struct axis *a = &o.sweep->axis[0];
+    ck_assert_msg(o.sweep->stage[0].n_axes == 1, "%s: %s", written[_i].axis, o.report);
+    const struct axis *a = &o.sweep->stage[0].axis[0];
     for (int64_t i = 0; i < a->count; i++) {
         struct config c;
         char value[TASK_PATH];
@@ -280,7 +286,7 @@ START_TEST(test_defaults)
     const struct sweep *s = o.sweep;
     ck_assert_str_eq(s->experiment->row.name, "train");
     ck_assert_uint_eq(s->root, 0);
-    ck_assert_int_eq(s->seeds, 1);
+    ck_assert_int_eq(s->stage[0].seeds, 1);
     ck_assert_int_eq(s->record.grid, GRID_LOG);
     ck_assert_int_eq(s->record.grid_count, 10);
     int usual = 0;
@@ -335,8 +341,8 @@ START_TEST(test_levels_and_probe_sets_arrive)
     ck_assert(r->probe[0].split == 1 && r->probe[0].n == 7 && r->probe[0].n_patches == 0);
     ck_assert(r->probe[1].split == 0 && r->probe[1].n == 9 && r->probe[1].n_patches == 1);
     ck_assert_str_eq(r->probe[1].settings, "data.teacher_width=3");
-    struct config c = o.sweep->base;
-    probe_config(&r->probe[1], &o.sweep->base, &c);
+    struct config c = o.sweep->stage[0].base;
+    probe_config(&r->probe[1], &o.sweep->stage[0].base, &c);
     ck_assert_int_eq(c.data.teacher_width, 3);
     char *resolved = sweep_resolved(o.sweep);
     struct record first = *r;
@@ -423,11 +429,11 @@ START_TEST(test_set_overrides)
     text_add(&text, "%ssweep: {axes: {model.width: [16]}}\n", valid_head);
     struct reading o = read_text(text.at, set, sizeof set / sizeof *set);
     ck_assert_msg(o.code == ERR_OK, "%s", o.report ? o.report : o.e.text);
-    ck_assert_int_eq(o.sweep->base.model.depth, 2);
+    ck_assert_int_eq(o.sweep->stage[0].base.model.depth, 2);
     ck_assert_uint_eq(o.sweep->root, 9);
     ck_assert_str_eq(o.sweep->name, "other");
     ck_assert(o.sweep->run.max_failed == -5);
-    ck_assert_int_eq(o.sweep->n_axes, 2);
+    ck_assert_int_eq(o.sweep->stage[0].n_axes, 2);
     ck_assert_int_eq(o.plan->n_trials, 1 * 3 * 3);
     ck_assert_int_eq(o.plan->n_excluded, 3);
     reading_clear(&o);
@@ -471,7 +477,7 @@ int main(void)
     tcase_add_test(wrong, test_many_mistakes_are_all_told);
     tcase_add_loop_test(wrong, test_wrong_set_is_quoted, 0,
                         sizeof wrong_sets / sizeof *wrong_sets);
-    tcase_add_test(wrong, test_mutated_files_never_crash);
+    tcase_add_loop_test(wrong, test_mutated_files_never_crash, 0, 2);
     int n_files = sizeof valid_files / sizeof *valid_files;
     tcase_add_loop_test(right, test_valid_file_plans, 0, n_files);
     tcase_add_loop_test(right, test_resolved_is_the_same_sweep, 0, n_files);

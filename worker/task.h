@@ -101,6 +101,7 @@ enum role {
     ROLE_TEACHER,  /* its outputs are what a distillation matches */
     ROLE_FEATURES, /* samples pass through it first, as far as data.layer */
 };
+extern const struct table roles; /* rows of struct row in the order of the enum */
 
 struct parent {
     int role;             /* roles: rows of enum role */
