@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "worker/data.h"
 
 static hid_t type_u8(void)
 {
@@ -61,7 +60,7 @@ static void add_probes(struct text *list, const struct record *r)
 {
     for (int i = 0; i < r->n_probe_sets; i++) {
         const struct probe_set *set = &r->probe[i];
-        const char *split = table_row(&splits, set->split)->name;
+        const char *split = set->split ? "test" : "train";
         text_add(list, "%s%s", i ? "; " : "", set->name);
         if (strcmp(set->name, split) != 0) text_add(list, " %s", split);
         text_add(list, " %lld", (long long)set->n);
