@@ -408,13 +408,13 @@ static enum err_code init_axes(struct store_layout *l, const struct store_old *o
 }
 
 /* A list of classes that grows. */
-struct classes {
+struct class_list {
     struct store_class **class;
     int *n, *capacity;
 };
 
 /* The class of a view with d features, made when there is none; NULL: no memory. */
-static struct store_class *need_class(struct classes *l, int view, int64_t d,
+static struct store_class *need_class(struct class_list *l, int view, int64_t d,
                                       struct arena *arena)
 {
     for (int i = *l->n - 1; i >= 0; i--)
@@ -436,7 +436,7 @@ static enum err_code init_classes(struct store_layout *l, const struct store_old
                                   struct arena *arena, struct err *e)
 {
     const struct record *record = &l->plan->sweep->record;
-    struct classes all = {&l->class, &l->n_classes, &l->class_capacity};
+    struct class_list all = {&l->class, &l->n_classes, &l->class_capacity};
     for (int i = 0; old && i < old->n_classes; i++) {
         struct store_class *c = need_class(&all, old->class[i].view, old->class[i].d, arena);
         if (!c) goto nomem;
@@ -471,7 +471,7 @@ nomem:
 static enum err_code init_weights(struct store_layout *l, const struct store_old *old,
                                   struct arena *arena, struct err *e)
 {
-    struct classes all = {&l->weights, &l->n_weights, &l->weights_capacity};
+    struct class_list all = {&l->weights, &l->n_weights, &l->weights_capacity};
     size_t n = (size_t)l->n_rows + 1;
     int64_t *wanted = arena_array(arena, n, sizeof *wanted); /* P of each row to be added */
     l->again = arena_array(arena, (size_t)l->n_old + 1, sizeof *l->again);
