@@ -29,6 +29,7 @@ struct trainer {
     const struct worker_sets *sets;
     struct batch batch; /* of an evaluation */
     struct optim optim;
+    real *toward_teacher;     /* [graph.size] gradient for optim.projection, else NULL */
     real *log_prior;          /* [outputs] for a loss that needs it, else NULL */
     struct measured measured; /* at the latest record */
     struct score score;       /* of the latest evaluation, if a metric needs one */
