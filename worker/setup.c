@@ -9,6 +9,7 @@
 #include "worker/features.h"
 #include "worker/feed.h"
 #include "worker/model.h"
+#include "worker/op.h"
 #include "worker/probe.h"
 #include "worker/record.h"
 #include "worker/samples.h"
@@ -243,6 +244,34 @@ static enum err_code resolve_student(struct setup *s, struct err *e)
     return ERR_OK;
 }
 
+/* What minimises a function needs one that stays the same from step to step. */
+static enum err_code check_minimise(const struct setup *s, struct err *e)
+{
+    const struct config *c = s->config;
+    const char *name = s->optimizer->row.name;
+    if (c->optim.batch != BATCH_FULL)
+        return ERR(e, ERR_CONFIG, "optim.batch: %s takes the whole training set: say full",
+                   name);
+    if (c->data.world == WORLD_IDEAL)
+        return ERR(e, ERR_CONFIG, "data.world: %s uses its samples in every step", name);
+    if (augment_changes(c) || c->data.mixup > 0)
+        return ERR(e, ERR_CONFIG, "optim.name: %s does not go with augmentation", name);
+    if (s->projection->apply || c->optim.clip_norm > 0 || c->optim.clip_value > 0)
+        return ERR(e, ERR_CONFIG, "optim.name: %s takes the gradient as it is", name);
+    for (int i = 1; i < s->graph.n_nodes; i++) {
+        const struct node *n = &s->graph.node[i];
+        bool average = false;
+        for (int p = 0; p < n->n_params; p++)
+            average |= s->graph.param[n->first_param + p].average;
+        if (n->set.rate > 0 || average)
+            return ERR(e, ERR_CONFIG,
+                       "optim.name: %s minimises one function; with %s each batch has another "
+                       "(train on features of the network instead)",
+                       name, n->op->row.name);
+    }
+    return ERR_OK;
+}
+
 static enum err_code resolve_network(struct setup *s, struct arena *arena, struct err *e)
 {
     const struct config *c = s->config;
@@ -254,6 +283,7 @@ static enum err_code resolve_network(struct setup *s, struct arena *arena, struc
         return ERR(e, ERR_CONFIG, "optim.nesterov: needs optim.momentum above 0");
     TRY(model_build(c, &input, s->outputs, arena, &s->graph, e));
     TRY(resolve_student(s, e));
+    if (s->optimizer->minimise) TRY(check_minimise(s, e));
     return start_plan(c, s->parents, &s->graph, e);
 }
 
@@ -293,7 +323,7 @@ enum err_code setup_init(struct setup *s, const struct table *known, struct aren
     for (int i = 0; i < record->n_probe_sets; i++)
         if (record->n_layers && record->probe[i].n > most) most = record->probe[i].n;
     most = min(most, EVAL_ROWS);
-    s->capacity = s->batch > most ? s->batch : most;
+    s->capacity = s->batch > most && !s->optimizer->minimise ? s->batch : most;
     return ERR_OK;
 }
 

@@ -48,7 +48,7 @@ struct config {
         bool noise_test;
         int prior; /* priors */
         double imbalance;
-        int prior_order; /* prior_orders */
+        int prior_order;       /* prior_orders */
         char layer[TASK_NAME]; /* of the network that samples pass through first */
         bool standardize;
     } data;
@@ -93,6 +93,8 @@ struct config {
         char milestones[TASK_NAME];
         double label_smoothing, tau, temperature, distill_weight, nce_bias, nce_prior;
         int64_t embedding; /* outputs of a contrastive loss */
+        int64_t history;   /* of lbfgs: steps it remembers */
+        double tolerance;
         char teacher_layer[TASK_NAME]; /* what a distillation matches, */
         char student_layer[TASK_NAME]; /* with this */
     } optim;

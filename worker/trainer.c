@@ -108,7 +108,8 @@ static void measure(struct trainer *t)
     struct measured *m = &t->measured;
     bool last = t->step == s->steps;
     *m = measured_nothing();
-    m->lr = s->steps > 0 ? lr_at(t, t->step > 0 ? t->step - 1 : 0) : NAN;
+    if (s->steps > 0 && !s->optimizer->minimise)
+        m->lr = lr_at(t, t->step > 0 ? t->step - 1 : 0);
     m->weight_norm = norm(&s->graph, s->graph.w);
     if (isfinite(m->weight_norm)) dynamics_measure(t); /* else the run ends here */
     if (s->needs & METRIC_TRAIN) {
@@ -286,6 +287,60 @@ static enum err_code train(struct trainer *t, const struct trainer_hooks *hooks,
     }
 }
 
+/* A whole run of an optimizer that minimises, and the next record. */
+struct minimisation {
+    struct trainer *t;
+    const struct trainer_hooks *hooks;
+    int64_t r;
+    struct err *e;
+    enum err_code rc;
+};
+
+static double whole_loss(void *self)
+{
+    struct minimisation *m = self;
+    struct evaluation out;
+    trainer_evaluate(m->t, &m->t->sets->train, m->t->setup.n_train, true, &out);
+    return out.loss;
+}
+
+/* Records what is due at a step; false: the run ends. */
+static bool advance(void *self, int64_t step)
+{
+    struct minimisation *m = self;
+    struct trainer *t = m->t;
+    const struct setup *s = &t->setup;
+    t->step = step;
+    if (m->r < s->n_records && s->record_step[m->r] == step)
+        m->rc = record(t, m->r++, m->hooks, m->e);
+    if (m->rc != ERR_OK || t->trial->result->outcome == OUTCOME_DIVERGED) return false;
+    represent_due(t);
+    return true;
+}
+
+/* The same for an optimizer that minimises. Where it ends before the last step, what would be
+ * recorded later is its result. */
+static enum err_code minimise(struct trainer *t, const struct trainer_hooks *hooks,
+                              struct err *e)
+{
+    const struct setup *s = &t->setup;
+    struct minimisation m = {.t = t, .hooks = hooks, .e = e};
+    struct objective o = {s->config,   s->graph.n_params, s->graph.param, s->graph.w,
+                          s->graph.dw, whole_loss,        advance,        &m};
+    clear_rows(s, t->trial->rows);
+    if (advance(&m, 0) && s->steps > 0) TRY(s->optimizer->minimise(&o, s->steps, e));
+    int64_t done = t->step;
+    while (m.rc == ERR_OK && t->trial->result->outcome != OUTCOME_DIVERGED &&
+           t->step < s->steps)
+        advance(&m, t->step + 1);
+    TRY(m.rc);
+    represent_missing(t);
+    if (t->trial->result->outcome != OUTCOME_DIVERGED && t->trial->rows->weights)
+        graph_get(&s->graph, t->trial->rows->weights);
+    t->step = done;
+    return ERR_OK;
+}
+
 static double now_s(void)
 {
     struct timespec t;
@@ -311,7 +366,8 @@ enum err_code trainer_run(struct worker *worker, const struct trial *trial,
         .trial = task->trial, .attempt = task->attempt, .outcome = OUTCOME_DONE};
     enum err_code rc = start(&t, worker_source(worker), arena, e);
     if (rc == ERR_OK) rc = start_metrics(&t, arena, e);
-    if (rc == ERR_OK) rc = train(&t, hooks, e);
+    if (rc == ERR_OK)
+        rc = t.setup.optimizer->minimise ? minimise(&t, hooks, e) : train(&t, hooks, e);
     feed_clear(&t.feed);
     graph_clear(&t.setup.graph);
     graph_clear(&t.setup.teacher.graph);

@@ -34,9 +34,9 @@ struct trainer {
     struct measured measured; /* at the latest record */
     struct score score;       /* of the latest evaluation, if a metric needs one */
     struct dynamics dynamics;
-    int64_t step;             /* updates done */
-    struct feed feed;         /* training batches */
-    real *dy2;                /* [B, outputs] mixup: gradient by the second labels */
+    int64_t step;     /* updates done */
+    struct feed feed; /* training batches */
+    real *dy2;        /* [B, outputs] mixup: gradient by the second labels */
     bool slot_filled[TASK_MAX_SLOTS];
 };
 
