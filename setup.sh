@@ -15,7 +15,7 @@ packages="
   gcc libc6-dev cmake ninja-build pkg-config git
   openmpi-bin libopenmpi-dev libscalapack-openmpi-dev libopenblas-serial-dev libdnnl-dev
   libhdf5-openmpi-dev hdf5-tools
-  libyaml-dev libjansson-dev libxxhash-dev librandom123-dev zlib1g-dev libzip-dev
+  libyaml-dev libjansson-dev libxxhash-dev librandom123-dev liblbfgs-dev zlib1g-dev libzip-dev
   gnuplot-nox fonts-liberation
   dataset-fashion-mnist
   check"

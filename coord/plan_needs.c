@@ -243,6 +243,7 @@ void plan_parents_of(const struct plan *p, int s, const struct config *c, const 
         at->row = -1;
         if (parent[k] >= 0) {
             plan_config(p, parent[k], &at->config);
+            if (p->shape_of[parent[k]] >= 0) at->net = p->shape[p->shape_of[parent[k]]].net;
             continue;
         }
         memcpy(&at->config, c, sizeof at->config);

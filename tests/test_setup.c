@@ -82,9 +82,9 @@ START_TEST(test_contradictions_name_the_key_to_blame)
     REFUSED(&images, "data.test: ", "10000", c.data.test = 10001);
     REFUSED(&endless, "data.train: ", "never ends", c.data.train = 0);
     REFUSED(&endless, "data.test: ", "never ends", c.data.test = 0);
-    REFUSED(&images, "optim.steps: ", "either", c.optim.steps = 0);
+    REFUSED(&images, "optim.steps: ", "either", c.optim.steps = STEPS_NONE);
     REFUSED(&images, "optim.steps: ", "not both", c.optim.epochs = 2);
-    REFUSED(&images, "optim.epochs: ", "too many", c.optim.steps = 0,
+    REFUSED(&images, "optim.epochs: ", "too many", c.optim.steps = STEPS_NONE,
             c.optim.epochs = INT64_MAX);
     REFUSED(&images, "optim.warmup: ", "40", c.optim.warmup = 40);
     REFUSED(&images, "optim.steps: ", "60000", c.data.world = WORLD_IDEAL, c.optim.steps = 601);

@@ -10,7 +10,7 @@ static void gradient(struct trainer *t, int64_t sample)
 {
     struct graph *g = &t->setup.graph;
     struct node *out = graph_output(g);
-    int64_t k = t->setup.outputs;
+    int64_t k = out->shape.dim;
     struct rng r = rng_stream(t->trial->task->root, RNG_DYNAMICS, 0);
     const real entry = (real)(1 / sqrt((double)k));
     samples_range(&t->sets->train, sample, 1, &t->batch);

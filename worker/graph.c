@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/kernel.h"
+#include "base/text.h"
 #include "worker/op.h"
 
 enum { ALIGN = 64 / sizeof(real) };
@@ -193,6 +194,35 @@ int graph_layer(const struct graph *g, const char *name)
     for (int i = 0; i < g->n_nodes; i++)
         if (g->node[i].layer[0] && strcmp(g->node[i].layer, name) == 0) return i;
     return -1;
+}
+
+enum err_code graph_need_layer(const struct graph *g, const char *key, const char *name,
+                               int *out, struct err *e)
+{
+    *out = graph_layer(g, name);
+    if (*out >= 0) return ERR_OK;
+    struct text_nearest near = text_nearest_init(name);
+    char known[256] = "";
+    for (int i = 0; i < g->n_nodes; i++) {
+        const char *layer = g->node[i].layer;
+        if (!layer[0]) continue;
+        text_nearest_try(&near, layer);
+        size_t used = strlen(known);
+        if (used + strlen(layer) + 3 < sizeof known)
+            snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", layer);
+    }
+    if (g->hidden_last >= 0) text_nearest_try(&near, "hidden.last");
+    return ERR(e, ERR_CONFIG, "%s: unknown layer '%s'; this model has %s%s%s%s%s", key, name,
+               known, g->hidden_last >= 0 ? ", hidden.last" : "",
+               near.found ? "; did you mean '" : "", near.found ? near.found : "",
+               near.found ? "'?" : "");
+}
+
+int graph_head(const struct graph *g)
+{
+    int i = g->n_nodes - 1;
+    while (i > 0 && strcmp(g->node[i].op->row.name, "dense") != 0) i--;
+    return i > 0 ? i : -1;
 }
 
 void graph_forward(struct graph *g, const real *x, int64_t n, enum graph_mode mode)

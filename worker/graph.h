@@ -43,6 +43,7 @@ struct node_settings {
     bool no_bias;                        /* dense, convolution */
     bool wide_in, wide_out;              /* see struct param */
     bool frozen;                         /* parameters are not trained */
+    bool frozen_statistics;              /* batch norm: running averages in training too */
     bool causal;                         /* attention: to earlier tokens only */
     real scale;             /* attention: of the logits; L2 normalisation: of its output */
     real rate;              /* dropout */
@@ -134,6 +135,14 @@ void graph_clear(struct graph *g);
 /* The node recorded under a name ("input", "hidden.1", "hidden.last", "logits"), or -1. */
 int graph_layer(const struct graph *g, const char *name);
 
+/* The same; on failure ERR_CONFIG starts with the key to blame and names the layers there are.
+ */
+enum err_code graph_need_layer(const struct graph *g, const char *key, const char *name,
+                               int *out, struct err *e);
+
+/* The node of the last dense layer, the head, or -1. Local. */
+int graph_head(const struct graph *g);
+
 /* Runs the operations on x[n, dim of the input], n <= capacity, borrowed until the backward
  * pass is done: all of them, or in training those as far as the output. Local. */
 void graph_forward(struct graph *g, const real *x, int64_t n, enum graph_mode mode);
@@ -146,6 +155,13 @@ void graph_backward(struct graph *g, int64_t n, bool accumulate);
 static inline struct node *graph_output(const struct graph *g)
 {
     return &g->node[g->output];
+}
+
+/* Is a parameter one of that node (-1: of none)? */
+static inline bool graph_owns(const struct graph *g, int node, int param)
+{
+    int first = node < 0 ? 0 : g->node[node].first_param;
+    return node >= 0 && param >= first && param < first + g->node[node].n_params;
 }
 
 /* The second input of a node that has two. */

@@ -118,6 +118,12 @@ static void statistics(int64_t rows, int64_t C, const real *x, struct batch_norm
     }
 }
 
+/* Does it normalise by the statistics of the batch? */
+static bool of_batch(const struct graph *g, const struct node *n)
+{
+    return g->mode == GRAPH_TRAIN && !n->set.frozen_statistics;
+}
+
 /* The mean and deviation to normalise by: the batch's, which move the running ones, or those.
  * A batch of one row has no unbiased variance: its own, 0, takes the place. */
 static void set_statistics(struct graph *g, const struct node *in, struct node *n, int64_t rows)
@@ -126,10 +132,11 @@ static void set_statistics(struct graph *g, const struct node *in, struct node *
     int64_t C = op_features(n);
     real *running_mean = g->w + g->param[n->first_param + MEAN].offset;
     real *running_var = g->w + g->param[n->first_param + VARIANCE].offset;
-    if (g->mode == GRAPH_TRAIN) statistics(rows, C, in->y, s);
+    bool batch = of_batch(g, n);
+    if (batch) statistics(rows, C, in->y, s);
     for (int64_t c = 0; c < C; c++) {
         double mean = running_mean[c], variance = running_var[c];
-        if (g->mode == GRAPH_TRAIN) {
+        if (batch) {
             double unbiased = s->sum2[c] / (double)(rows > 1 ? rows - 1 : 1);
             running_mean[c] = (real)((1 - momentum) * mean + momentum * s->sum[c]);
             running_var[c] = (real)((1 - momentum) * variance + momentum * unbiased);
@@ -215,7 +222,7 @@ void op_batch_norm_backward(struct graph *g, struct node *in, struct node *n, in
     for (int64_t c = 0; c < C && p[BIAS].trained; c++)
         dbias[c] = (real)s->sum[c] + (accumulate ? dbias[c] : 0);
     if (!in->needs_gradient) return;
-    bool constant = g->mode == GRAPH_EVAL; /* statistics do not depend on x */
+    bool constant = !of_batch(g, n); /* statistics do not depend on x */
     real *shift = s->part, *slope = s->part2;
     for (int64_t c = 0; c < C; c++) {
         double square = (double)s->inverse[c] * (double)s->inverse[c];

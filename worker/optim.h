@@ -21,6 +21,17 @@ struct optim_rates {
     real decayed_lr;       /* lr / (1 + (t - 1) optim.lr_decay) */
 };
 
+/* A function of all trained parameters, which lie in the block w; gradients lie in g. */
+struct objective {
+    const struct config *config;
+    int n_params;
+    const struct param *param;
+    real *w, *g;
+    double (*value)(void *self); /* at w, without weight decay; its gradient goes to g */
+    bool (*advance)(void *self, int64_t step); /* w is the result of a step; false: stop */
+    void *self;
+};
+
 struct optimizer {
     struct row row;
     bool adaptive;                        /* normalises gradients: muP scales it differently */
@@ -35,6 +46,12 @@ struct optimizer {
      * scratch[optim_scratch_size] holds anything. */
     void (*update_matrix)(const struct optim_rates *rates, int64_t rows, int64_t cols, real *w,
                           const real *g, real *const slot[OPTIM_MAX_SLOTS], real *scratch);
+
+    /* Optional, instead of update: minimises the objective, plus optim.weight_decay / 2 times
+     * the square of all trained weights, biases not, in at most so many steps; after each it
+     * calls advance. It may end early; w is then its result. Local.
+     * errors   ERR_CONFIG, ERR_NOMEM */
+    enum err_code (*minimise)(const struct objective *o, int64_t steps, struct err *e);
 };
 
 /* All optimizers: rows of struct optimizer. */

@@ -9,6 +9,7 @@
 #include "base/kernel.h"
 #include "worker/blas.h"
 #include "worker/optim.h"
+#include "worker/optim_lbfgs.h"
 
 static inline real root(real x)
 {
@@ -211,6 +212,12 @@ static void muon(const struct optim_rates *rates, int64_t rows, int64_t cols, re
     for (int64_t i = 0; i < rows * cols; i++) w[i] = keep * w[i] - lr * x[i];
 }
 
+static int no_slots(const struct config *c)
+{
+    (void)c;
+    return 0;
+}
+
 static const struct optimizer optimizer_rows[] = {
     {.row = {"sgd", "stochastic gradient descent, with momentum or Nesterov's", NULL},
      .slots = momentum_slots,
@@ -252,6 +259,13 @@ static const struct optimizer optimizer_rows[] = {
      .slots = two_slots,
      .update = adamw,
      .update_matrix = muon},
+    {.row =
+         {"lbfgs",
+          "L-BFGS on the whole training set, for convex probes; no learning rate, and weight "
+          "decay is a ridge on weights but not biases",
+          "Liu and Nocedal 1989"},
+     .slots = no_slots,
+     .minimise = optim_lbfgs},
 };
 
 const struct table optimizers = TABLE("optimizer", optimizer_rows);

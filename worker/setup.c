@@ -2,19 +2,19 @@
  * starts with the key to blame. */
 #include "worker/setup.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "worker/augment.h"
 #include "worker/dynamics.h"
+#include "worker/features.h"
 #include "worker/feed.h"
 #include "worker/model.h"
+#include "worker/op.h"
 #include "worker/probe.h"
-#include "worker/projection.h"
 #include "worker/record.h"
 #include "worker/samples.h"
 #include "worker/score.h"
+#include "worker/start.h"
 
 enum { EVAL_ROWS = 256 }; /* samples of an evaluation that pass the network at once */
 
@@ -34,6 +34,12 @@ static enum err_code split_size(const char *key, int64_t wanted, int64_t pool, i
                    (long long)wanted, (long long)pool);
     *out = wanted ? wanted : pool;
     return ERR_OK;
+}
+
+/* Does the trial train nothing? */
+static bool only_evaluates(const struct config *c)
+{
+    return c->optim.steps == 0 && c->optim.epochs == 0;
 }
 
 /* What augmentation, label noise and priors make of the training samples. */
@@ -67,7 +73,9 @@ static enum err_code resolve_sizes(struct setup *s, struct err *e)
         TRY(split_size("data.train", c->data.train, pool, &s->n_train, e));
     TRY(resolve_pool(s, e));
     s->batch = c->optim.batch == BATCH_FULL ? s->n_train : c->optim.batch;
-    if ((!ideal || c->optim.epochs > 0) && s->batch > s->n_train)
+    if (only_evaluates(c))
+        s->batch = min(EVAL_ROWS, ideal ? s->batch : min(s->batch, s->n_train));
+    if (!only_evaluates(c) && (!ideal || c->optim.epochs > 0) && s->batch > s->n_train)
         return ERR(e, ERR_CONFIG,
                    "optim.batch: a batch of %lld is larger than the training set of %lld",
                    (long long)s->batch, (long long)s->n_train);
@@ -80,14 +88,15 @@ static enum err_code resolve_sizes(struct setup *s, struct err *e)
 static enum err_code resolve_steps(struct setup *s, struct err *e)
 {
     const struct config *c = s->config;
-    if ((c->optim.steps > 0) == (c->optim.epochs > 0))
+    bool by_epochs = c->optim.epochs > 0;
+    if (by_epochs ? c->optim.steps > 0 : c->optim.steps == STEPS_NONE)
         return ERR(e, ERR_CONFIG, "optim.steps: give either optim.steps or optim.epochs%s",
-                   c->optim.steps ? ", not both" : "");
+                   by_epochs ? ", not both" : " (steps: 0 only evaluates)");
     s->steps = c->optim.steps;
-    if (!s->steps && __builtin_mul_overflow(c->optim.epochs, s->steps_per_epoch, &s->steps))
+    if (by_epochs && __builtin_mul_overflow(c->optim.epochs, s->steps_per_epoch, &s->steps))
         return ERR(e, ERR_CONFIG, "optim.epochs: too many steps");
     s->schedule = (const void *)table_row(&schedules, c->optim.schedule);
-    TRY(schedule_check(s->schedule, c, s->steps, e));
+    if (s->steps > 0) TRY(schedule_check(s->schedule, c, s->steps, e));
     if (c->data.world == WORLD_IDEAL) {
         int64_t pool = s->n_pool, used;
         if (c->data.augreps > 0 && __builtin_mul_overflow(pool, c->data.augreps, &pool))
@@ -129,26 +138,6 @@ static enum err_code resolve_metrics(struct setup *s, const struct table *known,
     return ERR_OK;
 }
 
-static enum err_code unknown_layer(const struct graph *g, const char *name, struct err *e)
-{
-    struct text_nearest near = text_nearest_init(name);
-    char known[256] = "";
-    for (int i = 0; i < g->n_nodes; i++) {
-        const char *layer = g->node[i].layer;
-        if (!layer[0]) continue;
-        text_nearest_try(&near, layer);
-        size_t used = strlen(known);
-        if (used + strlen(layer) + 3 < sizeof known)
-            snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", layer);
-    }
-    if (g->hidden_last >= 0) text_nearest_try(&near, "hidden.last");
-    return ERR(e, ERR_CONFIG,
-               "record.representations: unknown layer '%s'; this model has %s%s%s%s%s", name,
-               known, g->hidden_last >= 0 ? ", hidden.last" : "",
-               near.found ? "; did you mean '" : "", near.found ? near.found : "",
-               near.found ? "'?" : "");
-}
-
 /* The pool of each probe set; its samples must fit the network. */
 static enum err_code resolve_probes(struct setup *s, struct err *e)
 {
@@ -164,12 +153,12 @@ static enum err_code resolve_probes(struct setup *s, struct err *e)
                        "record.representations: %lld probes asked for, the %s split has %lld",
                        (long long)set->n, table_row(&splits, set->split)->name,
                        (long long)s->probe_pool[i]);
-        if (shape.dim != s->data.dim)
+        if (shape.dim != s->sample_dim)
             return ERR(
                 e, ERR_CONFIG,
                 "record.representations: samples of the probe set '%s' have %lld numbers, "
                 "those of the trial %lld",
-                set->name, (long long)shape.dim, (long long)s->data.dim);
+                set->name, (long long)shape.dim, (long long)s->sample_dim);
     }
     return ERR_OK;
 }
@@ -180,8 +169,8 @@ static enum err_code resolve_layers(struct setup *s, struct err *e)
     if (r->n_layers == 0) return ERR_OK;
     TRY(resolve_probes(s, e));
     for (int i = 0; i < r->n_layers; i++) {
-        s->layer[i] = graph_layer(&s->graph, r->layer[i]);
-        if (s->layer[i] < 0) return unknown_layer(&s->graph, r->layer[i], e);
+        TRY(graph_need_layer(&s->graph, "record.representations", r->layer[i], &s->layer[i],
+                             e));
     }
     for (int i = 0; i < r->n_slots; i++) {
         int64_t step = r->slot[i];
@@ -194,39 +183,125 @@ static enum err_code resolve_layers(struct setup *s, struct err *e)
     return ERR_OK;
 }
 
-static enum err_code resolve_loss(struct setup *s, struct err *e)
+static enum err_code needs_teacher(const char *key, const char *name, struct err *e)
+{
+    return ERR(e, ERR_CONFIG, "%s: %s needs a teacher: name a stage whose network teaches", key,
+               name);
+}
+
+/* Loss, teacher, and how many outputs they make of the network. */
+static enum err_code resolve_loss(struct setup *s, const struct graph_shape *input,
+                                  struct arena *arena, struct err *e)
 {
     const struct config *c = s->config;
     s->loss = (const void *)table_row(&losses, c->optim.loss);
+    s->projection = (const void *)table_row(&projections, c->optim.projection);
     const char *name = s->loss->row.name;
-    if (s->loss->needs & LOSS_TEACHER)
-        return ERR(e, ERR_CONFIG,
-                   "optim.loss: %s needs a teacher: name a stage whose network teaches", name);
+    bool taught = s->loss->needs & LOSS_TEACHER;
     if (s->loss->needs & LOSS_PAIRS)
         return ERR(e, ERR_CONFIG, "optim.loss: %s needs pairs: choose a stream that has them",
                    name);
-    const struct projection *p = (const void *)table_row(&projections, c->optim.projection);
-    if (p->apply)
-        return ERR(e, ERR_CONFIG,
-                   "optim.projection: %s needs a teacher: name a stage whose network teaches",
-                   p->row.name);
+    if (taught || s->projection->apply)
+        TRY(teacher_plan(&s->teacher, c, s->parents, input, arena, e));
+    if (taught && !s->teacher.parent) return needs_teacher("optim.loss", name, e);
+    if (s->projection->apply && !s->teacher.parent)
+        return needs_teacher("optim.projection", s->projection->row.name, e);
     s->outputs = s->loss->outputs(c, s->data.classes);
     if (s->outputs == 0)
         return ERR(e, ERR_CONFIG, "optim.loss: %s is for two classes, the data have %lld", name,
                    (long long)s->data.classes);
+    if (s->outputs > 0) return ERR_OK;
+    bool whole = strcmp(c->optim.student_layer, "logits") == 0;
+    s->outputs = whole ? s->teacher.k : s->data.classes;
+    return ERR_OK;
+}
+
+/* The layer that the loss sees: it becomes the network's output, what lies behind is not
+ * trained. */
+static enum err_code resolve_student(struct setup *s, struct err *e)
+{
+    const struct config *c = s->config;
+    struct graph *g = &s->graph;
+    if (strcmp(c->optim.student_layer, "logits") != 0) {
+        int node;
+        if (!(s->loss->needs & LOSS_TEACHER && s->loss->no_logits))
+            return ERR(e, ERR_CONFIG, "optim.student_layer: is for optim.loss: distill, not %s",
+                       s->loss->row.name);
+        TRY(graph_need_layer(g, "optim.student_layer", c->optim.student_layer, &node, e));
+        for (int i = node + 1; i < g->n_nodes; i++)
+            for (int p = 0; p < g->node[i].n_params; p++)
+                graph_freeze(g, g->node[i].first_param + p);
+        g->output = node;
+    }
+    int64_t k = graph_output(g)->shape.dim;
+    if (s->teacher.parent && s->teacher.k != k)
+        return ERR(e, ERR_CONFIG,
+                   "optim.teacher_layer: %s has %lld features, what is compared with it %lld",
+                   c->optim.teacher_layer, (long long)s->teacher.k, (long long)k);
+    if (s->projection->apply && k == 1)
+        return ERR(e, ERR_CONFIG, "optim.projection: %s needs one output per class",
+                   s->projection->row.name);
+    return ERR_OK;
+}
+
+/* What minimises a function needs one that stays the same from step to step. */
+static enum err_code check_minimise(const struct setup *s, struct err *e)
+{
+    const struct config *c = s->config;
+    const char *name = s->optimizer->row.name;
+    if (c->optim.batch != BATCH_FULL)
+        return ERR(e, ERR_CONFIG, "optim.batch: %s takes the whole training set: say full",
+                   name);
+    if (c->data.world == WORLD_IDEAL)
+        return ERR(e, ERR_CONFIG, "data.world: %s uses its samples in every step", name);
+    if (augment_changes(c) || c->data.mixup > 0)
+        return ERR(e, ERR_CONFIG, "optim.name: %s does not go with augmentation", name);
+    if (s->projection->apply || c->optim.clip_norm > 0 || c->optim.clip_value > 0)
+        return ERR(e, ERR_CONFIG, "optim.name: %s takes the gradient as it is", name);
+    for (int i = 1; i < s->graph.n_nodes; i++) {
+        const struct node *n = &s->graph.node[i];
+        bool average = false;
+        for (int p = 0; p < n->n_params; p++)
+            average |= s->graph.param[n->first_param + p].average;
+        if (n->set.rate > 0 || average)
+            return ERR(e, ERR_CONFIG,
+                       "optim.name: %s minimises one function; with %s each batch has another "
+                       "(train on features of the network instead)",
+                       name, n->op->row.name);
+    }
     return ERR_OK;
 }
 
 static enum err_code resolve_network(struct setup *s, struct arena *arena, struct err *e)
 {
     const struct config *c = s->config;
-    s->optimizer = (const void *)table_row(&optimizers, c->optim.name);
-    TRY(resolve_loss(s, e));
-    if (c->optim.nesterov && s->optimizer->slots(c) == 0)
-        return ERR(e, ERR_CONFIG, "optim.nesterov: needs optim.momentum above 0");
     struct graph_shape input = {.n_dims = s->data.n_dims, .dim = s->data.dim};
     for (int i = 0; i < input.n_dims; i++) input.size[i] = s->data.size[i];
-    return model_build(c, &input, s->outputs, arena, &s->graph, e);
+    s->optimizer = (const void *)table_row(&optimizers, c->optim.name);
+    TRY(resolve_loss(s, &input, arena, e));
+    if (c->optim.nesterov && s->optimizer->slots(c) == 0)
+        return ERR(e, ERR_CONFIG, "optim.nesterov: needs optim.momentum above 0");
+    TRY(model_build(c, &input, s->outputs, arena, &s->graph, e));
+    TRY(resolve_student(s, e));
+    if (s->optimizer->minimise) TRY(check_minimise(s, e));
+    return start_plan(c, s->parents, &s->graph, e);
+}
+
+/* Features are made once: all sets must stay in memory. */
+static enum err_code check_features(const struct setup *s, struct err *e)
+{
+    const struct record *r = s->record;
+    int64_t n[2 + TASK_MAX_PROBE_SETS] = {s->n_train, s->n_test};
+    for (int i = 0; r->n_layers && i < r->n_probe_sets; i++) n[2 + i] = r->probe[i].n;
+    double budget = SAMPLES_BUDGET;
+    if (!parent_of(s->parents, ROLE_FEATURES)) return ERR_OK;
+    for (int i = 0; i < 2 + TASK_MAX_PROBE_SETS; i++)
+        if (n[i] > 0 && samples_held(&s->data, n[i], &budget) == 0)
+            return ERR(e, ERR_CONFIG,
+                       "data.layer: %lld samples of %lld features are more than a worker holds "
+                       "in memory, %.0f MB with all its sets",
+                       (long long)n[i], (long long)s->data.dim, SAMPLES_BUDGET / 1e6);
+    return ERR_OK;
 }
 
 enum err_code setup_init(struct setup *s, const struct table *known, struct arena *arena,
@@ -235,17 +310,20 @@ enum err_code setup_init(struct setup *s, const struct table *known, struct aren
     const struct record *record = s->record;
     INVARIANT(record->train_subset > 0);
     TRY(resolve_metrics(s, known, e));
+    s->sample_dim = s->data.dim;
+    TRY(features_shape(s->config, s->parents, &s->data, &s->features_bytes, e));
     TRY(resolve_sizes(s, e));
     TRY(resolve_steps(s, e));
     TRY(resolve_records(s, arena, e));
     TRY(resolve_network(s, arena, e));
     s->graph.notes_kinks = s->needs & (METRIC_SHARPNESS | METRIC_TRACE);
     TRY(resolve_layers(s, e));
+    TRY(check_features(s, e));
     int64_t most = setup_most(s);
     for (int i = 0; i < record->n_probe_sets; i++)
         if (record->n_layers && record->probe[i].n > most) most = record->probe[i].n;
     most = min(most, EVAL_ROWS);
-    s->capacity = s->batch > most ? s->batch : most;
+    s->capacity = s->batch > most && !s->optimizer->minimise ? s->batch : most;
     return ERR_OK;
 }
 
@@ -269,6 +347,7 @@ double setup_samples_bytes(const struct setup *s)
 static double eval_flops(const struct setup *s)
 {
     double forward = graph_forward_flops(&s->graph), samples = 0;
+    if (s->loss->needs & LOSS_TEACHER) forward += teacher_flops(&s->teacher);
     double train = (double)(s->n_records - 1) * (double)s->n_subset + (double)s->n_train;
     if (s->needs & METRIC_TRAIN) samples += train;
     if (s->needs & METRIC_TEST) samples += (double)s->n_records * (double)s->n_test;
@@ -280,14 +359,24 @@ static double eval_flops(const struct setup *s)
 
 static double memory_bytes(const struct setup *s)
 {
-    double bytes = graph_bytes(&s->graph, s->capacity);
+    double bytes =
+        graph_bytes(&s->graph, s->capacity) + teacher_bytes(&s->teacher, s->capacity);
     int64_t optim = optim_state_size(s->config, s->graph.size) +
                     optim_scratch_size(s->config, s->graph.n_params, s->graph.param);
+    if (s->projection->apply) optim += s->graph.size;
     bytes += (double)optim * sizeof(real);
-    bytes += samples_bytes(&s->data, s->capacity); /* of an evaluation */
+    bytes += samples_bytes(&s->data, s->capacity) + s->features_bytes; /* of an evaluation */
     bytes += dynamics_bytes(s) + score_bytes(s->needs, s->data.classes, setup_most(s));
-    if (s->config->data.mixup > 0) bytes += (double)(s->batch * s->outputs) * sizeof(real);
+    if (s->config->data.mixup > 0)
+        bytes += (double)(s->batch * graph_output(&s->graph)->shape.dim) * sizeof(real);
     return bytes + feed_bytes(s);
+}
+
+static struct net_shape net_shape(const struct setup *s)
+{
+    struct net_shape net = {.n_dims = s->data.n_dims, .outputs = s->outputs};
+    for (int i = 0; i < net.n_dims; i++) net.size[i] = s->data.size[i];
+    return net;
 }
 
 enum err_code setup_shape(const struct config *config, const struct parents *parents,
@@ -299,10 +388,13 @@ enum err_code setup_shape(const struct config *config, const struct parents *par
     TRY(data_shape(config, &s.data, e));
     enum err_code rc = setup_init(&s, known, &arena, e);
     if (rc == ERR_OK) {
-        double step = graph_forward_flops(&s.graph) + graph_backward_flops(&s.graph);
+        int backward = s.projection->apply ? 2 : 1;
+        double step = graph_forward_flops(&s.graph) + teacher_flops(&s.teacher) +
+                      backward * graph_backward_flops(&s.graph);
         *out = (struct trial_shape){
             .params = s.graph.parameters,
             .weights = s.graph.weights,
+            .net = net_shape(&s),
             .train_flops = step * (double)s.batch * (double)s.steps,
             .eval_flops = eval_flops(&s),
             .memory_bytes = memory_bytes(&s),

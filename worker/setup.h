@@ -10,29 +10,35 @@
 #include "worker/loss.h"
 #include "worker/metric.h"
 #include "worker/optim.h"
+#include "worker/projection.h"
 #include "worker/schedule.h"
 #include "worker/task.h"
+#include "worker/teacher.h"
 
 struct setup {
     /* Given by the caller. */
     const struct config *config;
     const struct parents *parents;
     const struct record *record;
-    struct data_shape data;
+    struct data_shape data; /* of the data set; setup_init makes it that of features */
 
     /* Made by setup_init. */
     const struct loss *loss;
     const struct optimizer *optimizer;
     const struct schedule *schedule;
+    const struct projection *projection;
     int64_t outputs;
     struct graph graph;
+    struct teacher teacher;
+    int64_t sample_dim;    /* numbers of a sample before it is made features */
+    double features_bytes; /* of the network that makes features */
 
     int64_t n_train;  /* training set of the real world; of the ideal one: of train metrics */
     int64_t whole;    /* samples it, or the ideal world's pool, had with a uniform prior */
     int64_t n_pool;   /* samples an ideal world has, each counted once; INT64_MAX: no end */
     int64_t n_test;   /* 0: no metric needs it */
     int64_t n_subset; /* samples of train metrics before the last record */
-    int64_t batch, steps, steps_per_epoch;
+    int64_t batch, steps, steps_per_epoch; /* steps 0: nothing is trained */
     int64_t n_records;
     int64_t *record_step; /* [n_records] */
     const struct metric *metric[TASK_MAX_METRICS];

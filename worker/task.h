@@ -24,6 +24,7 @@ enum {
 enum world { WORLD_REAL, WORLD_IDEAL };
 enum { BATCH_FULL = -1 };   /* optim.batch: full */
 enum { SEED_FOLLOWS = -1 }; /* a number of struct config.seeds: "trial" or "root" */
+enum { STEPS_NONE = -1 };   /* optim.steps: given by epochs; 0 is: train nothing */
 
 /* One resolved configuration. The rows of config_fields (worker/config.h) describe every
  * member; an int whose field is a name is a row number of the table named beside it. */
@@ -47,7 +48,9 @@ struct config {
         bool noise_test;
         int prior; /* priors */
         double imbalance;
-        int prior_order; /* prior_orders */
+        int prior_order;       /* prior_orders */
+        char layer[TASK_NAME]; /* of the network that samples pass through first */
+        bool standardize;
     } data;
     struct {
         int kind;       /* models */
@@ -64,6 +67,10 @@ struct config {
         bool residual, final_norm, bottleneck;
         double dropout, output_scale, logit_scale, compression;
         int64_t growth, patch, heads, mlp_width, tokens;
+        int head;               /* heads */
+        char freeze[TASK_PATH]; /* patterns of parameters' names, and the word body */
+        bool freeze_statistics;
+        double interpolate; /* share of ROLE_END's weights in the start */
     } model;
     struct {
         int name; /* optimizers */
@@ -86,6 +93,10 @@ struct config {
         char milestones[TASK_NAME];
         double label_smoothing, tau, temperature, distill_weight, nce_bias, nce_prior;
         int64_t embedding; /* outputs of a contrastive loss */
+        int64_t history;   /* of lbfgs: steps it remembers */
+        double tolerance;
+        char teacher_layer[TASK_NAME]; /* what a distillation matches, */
+        char student_layer[TASK_NAME]; /* with this */
     } optim;
     struct {
         int64_t init, order, augment; /* SEED_FOLLOWS: the trial's seed */
@@ -103,10 +114,18 @@ enum role {
 };
 extern const struct table roles; /* rows of struct row in the order of the enum */
 
+/* What a network takes and gives: the shape of a sample, and outputs. */
+struct net_shape {
+    int n_dims;
+    int64_t size[3];
+    int64_t outputs; /* 0: both are what its configuration says, and its data set */
+};
+
 struct parent {
     int role;             /* roles: rows of enum role */
     int64_t row;          /* of the trial in the store; -1: the weights are in a file */
     struct config config; /* of its network */
+    struct net_shape net; /* of its trial_shape; zero: of its own accord */
     char path[TASK_PATH]; /* a safetensors file, if row is -1 */
 };
 
@@ -173,11 +192,12 @@ struct task {
 /* Everything the plan and the store need to know of a trial before it runs. */
 struct trial_shape {
     int64_t params;
-    int64_t weights;     /* numbers that make up its network: parameters and running averages */
-    double train_flops;  /* of all steps: forward and backward */
-    double eval_flops;   /* of all records */
-    double memory_bytes; /* a worker's peak for this trial beyond its data set */
-    double data_bytes;   /* of the data set the worker holds for it */
+    int64_t weights; /* numbers that make up its network: parameters and running averages */
+    struct net_shape net; /* what a child has to know of it */
+    double train_flops;   /* of all steps: forward and backward */
+    double eval_flops;    /* of all records */
+    double memory_bytes;  /* a worker's peak for this trial beyond its data set */
+    double data_bytes;    /* of the data set the worker holds for it */
     int64_t steps, records, batch;
     int n_layers;
     int64_t layer_dim[TASK_MAX_LAYERS];      /* features of each recorded layer, d */

@@ -12,14 +12,20 @@
 
 #include "worker/represent.h"
 #include "worker/seeds.h"
+#include "worker/start.h"
 
-/* The outputs of a pass over n samples, as a loss takes them. */
-static struct loss_input outputs_of(const struct trainer *t, int64_t n, const int32_t *label)
+/* The outputs of a pass over the first n samples of a batch, as a loss takes them. */
+static struct loss_input outputs_of(struct trainer *t, const struct batch *b, int64_t n)
 {
+    const struct node *out = graph_output(&t->setup.graph);
+    bool taught = t->setup.loss->needs & LOSS_TEACHER;
     return (struct loss_input){.n = n,
-                               .k = t->setup.outputs,
-                               .f = graph_output(&t->setup.graph)->y,
-                               .label = label,
+                               .k = out->shape.dim,
+                               .f = out->y,
+                               .label = b->label,
+                               .teacher =
+                                   taught ? teacher_targets(&t->setup.teacher, b->x, n) : NULL,
+                               .teacher_k = t->setup.teacher.k,
                                .log_prior = t->log_prior,
                                .config = t->setup.config};
 }
@@ -37,7 +43,7 @@ void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, b
         samples_range(set, i, count, &t->batch);
         if (augmented) feed_augment(&t->feed, set, t->step, i, &t->batch);
         graph_forward(g, t->batch.x, count, GRAPH_EVAL);
-        struct loss_input in = outputs_of(t, count, t->batch.label);
+        struct loss_input in = outputs_of(t, &t->batch, count);
         total += loss->value(&in, 1 / (real)n, gradient ? graph_output(g)->dy : NULL);
         if (!loss->no_logits) {
             loss_score(count, in.k, in.f, in.label, &correct, &soft);
@@ -51,7 +57,7 @@ void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, b
 
 void trainer_backward(struct trainer *t, int64_t n, double scale, bool accumulate)
 {
-    struct loss_input in = outputs_of(t, n, t->batch.label);
+    struct loss_input in = outputs_of(t, &t->batch, n);
     t->setup.loss->value(&in, (real)scale, graph_output(&t->setup.graph)->dy);
     graph_backward(&t->setup.graph, n, accumulate);
 }
@@ -102,7 +108,8 @@ static void measure(struct trainer *t)
     struct measured *m = &t->measured;
     bool last = t->step == s->steps;
     *m = measured_nothing();
-    m->lr = lr_at(t, t->step > 0 ? t->step - 1 : 0);
+    if (s->steps > 0 && !s->optimizer->minimise)
+        m->lr = lr_at(t, t->step > 0 ? t->step - 1 : 0);
     m->weight_norm = norm(&s->graph, s->graph.w);
     if (isfinite(m->weight_norm)) dynamics_measure(t); /* else the run ends here */
     if (s->needs & METRIC_TRAIN) {
@@ -142,13 +149,34 @@ static double batch_loss(struct trainer *t, const struct batch *b)
 {
     const struct loss *loss = t->setup.loss;
     real scale = 1 / (real)b->n, *dy = graph_output(&t->setup.graph)->dy;
-    struct loss_input in = outputs_of(t, b->n, b->label);
+    struct loss_input in = outputs_of(t, b, b->n);
     if (!b->label2) return loss->value(&in, scale, dy);
     double one = loss->value(&in, b->mix * scale, dy);
     in.label = b->label2;
     double other = loss->value(&in, (1 - b->mix) * scale, t->dy2);
     for (int64_t i = 0; i < in.n * in.k; i++) dy[i] += t->dy2[i];
     return (double)b->mix * one + (double)(1 - b->mix) * other;
+}
+
+/* Changes the gradient in graph.dw as optim.projection says, given that of the distance to the
+ * teacher: KL(softmax(teacher) || softmax(f)). */
+static void project(struct trainer *t, const struct batch *b)
+{
+    const struct setup *s = &t->setup;
+    struct graph *g = &t->setup.graph;
+    const struct loss *kl = (const void *)table_row(&losses, table_find(&losses, "distill_kl"));
+    struct config plain = *s->config;
+    plain.optim.temperature = plain.optim.distill_weight = 1;
+    struct loss_input to_teacher = outputs_of(t, b, s->batch);
+    to_teacher.config = &plain;
+    if (!to_teacher.teacher)
+        to_teacher.teacher = teacher_targets(&t->setup.teacher, b->x, s->batch);
+    real *of_loss = g->dw;
+    g->dw = t->toward_teacher;
+    kl->value(&to_teacher, 1 / (real)s->batch, graph_output(g)->dy);
+    graph_backward(g, s->batch, false);
+    g->dw = of_loss;
+    projection_apply(s->config, g->n_params, g->param, g->dw, t->toward_teacher);
 }
 
 /* One optimizer step. A batch that shows divergence changes nothing and returns false. */
@@ -162,6 +190,7 @@ static bool step(struct trainer *t)
     double loss = batch_loss(t, b) / (double)s->batch;
     if (diverged(t, loss)) return false;
     graph_backward(g, s->batch, false);
+    if (t->toward_teacher) project(t, b);
     optim_step(&t->optim, lr_at(t, t->step), g->n_params, g->param, g->w, g->dw);
     t->step++;
     return true;
@@ -188,7 +217,8 @@ static enum err_code start_prior(struct trainer *t, struct arena *arena, struct 
 }
 
 /* Memory for a run, and initial weights. */
-static enum err_code start(struct trainer *t, struct arena *arena, struct err *e)
+static enum err_code start(struct trainer *t, const struct weights_source *source,
+                           struct arena *arena, struct err *e)
 {
     struct setup *s = &t->setup;
     TRY(graph_allocate(&s->graph, s->capacity, e));
@@ -198,18 +228,23 @@ static enum err_code start(struct trainer *t, struct arena *arena, struct err *e
     int64_t scratch = optim_scratch_size(s->config, s->graph.n_params, s->graph.param);
     real *memory = arena_array(arena, (size_t)(state + scratch), sizeof *memory);
     if (!memory) return ERR(e, ERR_NOMEM, "no memory for the optimizer's state");
+    if (s->projection->apply) {
+        t->toward_teacher = arena_array(arena, (size_t)s->graph.size, sizeof(real));
+        if (!t->toward_teacher) return ERR(e, ERR_NOMEM, "no memory for a second gradient");
+    }
     optim_init(&t->optim, s->config, s->graph.size, memory, memory + state);
 
     TRY(feed_init(&t->feed, s, t->sets, t->trial->task, 1, arena, e));
     if (s->config->data.mixup > 0) {
-        t->dy2 = arena_array(arena, (size_t)(s->batch * s->outputs), sizeof *t->dy2);
+        t->dy2 = arena_array(arena, (size_t)(s->batch * graph_output(&s->graph)->shape.dim),
+                             sizeof *t->dy2);
         if (!t->dy2) return ERR(e, ERR_NOMEM, "no memory for a second gradient");
     }
     uint64_t seed = rng_seed(t->trial->task->root, t->trial->task->seed);
     s->graph.noise = seed;
+    TRY(teacher_start(&s->teacher, source, s->capacity, e));
     seed = seeds_trial(t->trial->task, s->config->seeds.init);
-    param_init(s->config, seed, s->graph.n_params, s->graph.param, s->graph.w);
-    return ERR_OK;
+    return start_weights(s->config, s->parents, seed, source, &s->graph, e);
 }
 
 /* Memory of the metrics, and what they remember of the first weights. */
@@ -252,6 +287,60 @@ static enum err_code train(struct trainer *t, const struct trainer_hooks *hooks,
     }
 }
 
+/* A whole run of an optimizer that minimises, and the next record. */
+struct minimisation {
+    struct trainer *t;
+    const struct trainer_hooks *hooks;
+    int64_t r;
+    struct err *e;
+    enum err_code rc;
+};
+
+static double whole_loss(void *self)
+{
+    struct minimisation *m = self;
+    struct evaluation out;
+    trainer_evaluate(m->t, &m->t->sets->train, m->t->setup.n_train, true, &out);
+    return out.loss;
+}
+
+/* Records what is due at a step; false: the run ends. */
+static bool advance(void *self, int64_t step)
+{
+    struct minimisation *m = self;
+    struct trainer *t = m->t;
+    const struct setup *s = &t->setup;
+    t->step = step;
+    if (m->r < s->n_records && s->record_step[m->r] == step)
+        m->rc = record(t, m->r++, m->hooks, m->e);
+    if (m->rc != ERR_OK || t->trial->result->outcome == OUTCOME_DIVERGED) return false;
+    represent_due(t);
+    return true;
+}
+
+/* The same for an optimizer that minimises. Where it ends before the last step, what would be
+ * recorded later is its result. */
+static enum err_code minimise(struct trainer *t, const struct trainer_hooks *hooks,
+                              struct err *e)
+{
+    const struct setup *s = &t->setup;
+    struct minimisation m = {.t = t, .hooks = hooks, .e = e};
+    struct objective o = {s->config,   s->graph.n_params, s->graph.param, s->graph.w,
+                          s->graph.dw, whole_loss,        advance,        &m};
+    clear_rows(s, t->trial->rows);
+    if (advance(&m, 0) && s->steps > 0) TRY(s->optimizer->minimise(&o, s->steps, e));
+    int64_t done = t->step;
+    while (m.rc == ERR_OK && t->trial->result->outcome != OUTCOME_DIVERGED &&
+           t->step < s->steps)
+        advance(&m, t->step + 1);
+    TRY(m.rc);
+    represent_missing(t);
+    if (t->trial->result->outcome != OUTCOME_DIVERGED && t->trial->rows->weights)
+        graph_get(&s->graph, t->trial->rows->weights);
+    t->step = done;
+    return ERR_OK;
+}
+
 static double now_s(void)
 {
     struct timespec t;
@@ -275,11 +364,13 @@ enum err_code trainer_run(struct worker *worker, const struct trial *trial,
     TRY(worker_samples(worker, &t.setup, &t.sets, e));
     *trial->result = (struct result){
         .trial = task->trial, .attempt = task->attempt, .outcome = OUTCOME_DONE};
-    enum err_code rc = start(&t, arena, e);
+    enum err_code rc = start(&t, worker_source(worker), arena, e);
     if (rc == ERR_OK) rc = start_metrics(&t, arena, e);
-    if (rc == ERR_OK) rc = train(&t, hooks, e);
+    if (rc == ERR_OK)
+        rc = t.setup.optimizer->minimise ? minimise(&t, hooks, e) : train(&t, hooks, e);
     feed_clear(&t.feed);
     graph_clear(&t.setup.graph);
+    graph_clear(&t.setup.teacher.graph);
     trial->result->steps_done = t.step;
     trial->result->seconds = now_s() - begin_s;
     return rc;

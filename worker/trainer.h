@@ -29,13 +29,14 @@ struct trainer {
     const struct worker_sets *sets;
     struct batch batch; /* of an evaluation */
     struct optim optim;
+    real *toward_teacher;     /* [graph.size] gradient for optim.projection, else NULL */
     real *log_prior;          /* [outputs] for a loss that needs it, else NULL */
     struct measured measured; /* at the latest record */
     struct score score;       /* of the latest evaluation, if a metric needs one */
     struct dynamics dynamics;
-    int64_t step;             /* updates done */
-    struct feed feed;         /* training batches */
-    real *dy2;                /* [B, outputs] mixup: gradient by the second labels */
+    int64_t step;     /* updates done */
+    struct feed feed; /* training batches */
+    real *dy2;        /* [B, outputs] mixup: gradient by the second labels */
     bool slot_filled[TASK_MAX_SLOTS];
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "worker/features.h"
 #include "worker/probe.h"
 
 /* What a data set depends on: the stream, and how classes and labels are changed. */
@@ -20,6 +21,9 @@ struct sets_key {
     int64_t n_train, whole, n_test;
     int n_probe_sets;
     struct probe_set probe[TASK_MAX_PROBE_SETS];
+    struct parent network; /* that makes features; zero: none */
+    char layer[TASK_NAME];
+    bool standardize;
 };
 
 struct worker {
@@ -28,6 +32,7 @@ struct worker {
     struct sets_key sets_key;
     struct data data;
     struct data probe_data[TASK_MAX_PROBE_SETS]; /* of probe sets with data of their own */
+    struct data features;                        /* shape of the sets, if a network made them */
     struct worker_sets sets;
     bool has_data, has_sets;
     struct arena sets_arena, trial_arena;
@@ -83,6 +88,8 @@ static void make_data_key(const struct config *c, uint64_t root, struct data_key
     key->stream.data.noise_test = key->stream.data.augment_train_metrics = false;
     key->stream.data.prior = key->stream.data.prior_order = key->stream.data.augment = 0;
     key->stream.data.pad = key->stream.data.cutout = key->stream.data.augreps = 0;
+    memset(key->stream.data.layer, 0, sizeof key->stream.data.layer);
+    key->stream.data.standardize = false;
     memcpy(key->stream.extra, c->extra, sizeof c->extra);
     key->root = root;
 }
@@ -153,14 +160,15 @@ static enum err_code choose_finite(struct worker *w, const struct sets_key *key,
     return rc;
 }
 
-static enum err_code make_probes(struct worker *w, const struct probe_set *set, int i,
-                                 double *budget, struct err *e)
+static enum err_code make_probes(struct worker *w, const struct config *trial,
+                                 const struct probe_set *set, int i, double *budget,
+                                 struct err *e)
 {
     struct samples *probe = &w->sets.probe[i];
     struct config c;
     *probe = (struct samples){&w->data, (enum split)set->split, set->n};
     if (set->n_patches) {
-        probe_config(set, &w->data_key.stream, &c);
+        probe_config(set, trial, &c);
         TRY(data_open(&c, w->data_key.root, &w->probe_data[i], e));
         probe->data = &w->probe_data[i];
     }
@@ -172,18 +180,40 @@ static enum err_code make_probes(struct worker *w, const struct probe_set *set, 
     return rc;
 }
 
-static enum err_code make_sets(struct worker *w, const struct sets_key *key, struct err *e)
+/* Makes features of all sets, which hold no samples so far. */
+static enum err_code make_features(struct worker *w, const struct setup *s,
+                                   const struct parent *network, int n_probe_sets,
+                                   struct features *f, struct err *e)
+{
+    struct worker_sets *sets = &w->sets;
+    TRY(features_open(f, s->config, network, w->source, &w->data.shape, e));
+    w->features = (struct data){.shape = f->shape};
+    TRY(features_load(f, &sets->train, &w->features, &w->sets_arena, e));
+    if (s->config->data.standardize) TRY(features_standardize(f, &sets->train, e));
+    TRY(features_load(f, &sets->test, &w->features, &w->sets_arena, e));
+    for (int i = 0; i < n_probe_sets; i++)
+        TRY(features_load(f, &sets->probe[i], &w->features, &w->sets_arena, e));
+    return ERR_OK;
+}
+
+static enum err_code make_sets(struct worker *w, const struct setup *s,
+                               const struct sets_key *key, struct err *e)
 {
     struct worker_sets *sets = &w->sets;
     const struct data *data = &w->data;
-    double budget = SAMPLES_BUDGET;
+    const struct parent *network = parent_of(s->parents, ROLE_FEATURES);
+    double budget = network ? 0 : SAMPLES_BUDGET;
     sets->test = (struct samples){data, SPLIT_TEST, key->n_test};
     TRY(data->shape.pool[SPLIT_TRAIN] == INT64_MAX ? choose_endless(w, key, &budget, e)
                                                    : choose_finite(w, key, &budget, e));
     TRY(samples_load(&sets->test, &budget, &w->sets_arena, e));
     for (int i = 0; i < key->n_probe_sets; i++)
-        TRY(make_probes(w, &key->probe[i], i, &budget, e));
-    return ERR_OK;
+        TRY(make_probes(w, s->config, &key->probe[i], i, &budget, e));
+    if (!network) return ERR_OK;
+    struct features f = {0};
+    enum err_code rc = make_features(w, s, network, key->n_probe_sets, &f, e);
+    features_close(&f);
+    return rc;
 }
 
 enum err_code worker_samples(struct worker *w, const struct setup *s,
@@ -196,10 +226,16 @@ enum err_code worker_samples(struct worker *w, const struct setup *s,
     key.n_test = s->n_test;
     key.n_probe_sets = s->record->n_layers ? s->record->n_probe_sets : 0;
     memcpy(key.probe, s->record->probe, sizeof key.probe);
+    const struct parent *network = parent_of(s->parents, ROLE_FEATURES);
+    if (network) {
+        memcpy(&key.network, network, sizeof key.network);
+        memcpy(key.layer, s->config->data.layer, sizeof key.layer);
+        key.standardize = s->config->data.standardize;
+    }
     *out = &w->sets;
     if (w->has_sets && memcmp(&key, &w->sets_key, sizeof key) == 0) return ERR_OK;
     forget_sets(w);
-    TRY(make_sets(w, &key, e));
+    TRY(make_sets(w, s, &key, e));
     w->sets_key = key;
     w->has_sets = true;
     return ERR_OK;
