@@ -246,6 +246,7 @@ START_TEST(test_every_rule_is_the_plain_loop)
 {
     for (int i = 0; i < optimizers.count; i++) {
         struct config c = small();
+        if (((const struct optimizer *)table_row(&optimizers, i))->minimise) continue;
         c.optim.name = i;
         c.optim.lr = 0.01;
         c.optim.clip_norm = 1;
