@@ -41,7 +41,7 @@ static const struct flag flags[] = {
      FLAG_TEXT,
      AT(output),
      "PATH",
-     "run plan report export init"},
+     "run plan report export init weights"},
     {{"set", "override a setting of the sweep file; may be repeated", NULL},
      0,
      FLAG_LIST,

@@ -81,6 +81,7 @@ int cmd_resume(const struct options *o);
 int cmd_status(const struct options *o);
 int cmd_report(const struct options *o);
 int cmd_export(const struct options *o);
+int cmd_weights(const struct options *o);
 int cmd_align(const struct options *o);
 int cmd_list(const struct options *o);
 int cmd_schema(const struct options *o);

@@ -55,6 +55,11 @@ enum err_code store_written(const char *path, const struct plan *plan, bool *wri
 enum err_code store_compare(const char *path, const struct plan *plan, int64_t *kept,
                             int64_t *fresh, int64_t *changed, struct err *e);
 
+/* The weights [n] of the trial of that id. Reads only. Local, no MPI needed.
+ * errors   ERR_FORMAT if the store keeps none of it, or other than n; ERR_IO */
+enum err_code store_find_weights(const char *path, uint64_t id, int64_t n, float *out,
+                                 struct err *e);
+
 /* Opens for writing rows, each rank for itself on MPI_COMM_SELF. Local. */
 enum err_code store_open(const char *path, const struct record *record, struct store **out,
                          struct err *e);

@@ -111,3 +111,57 @@ enum err_code store_compare(const char *path, const struct plan *plan, int64_t *
     store_old_close(&old);
     return code;
 }
+
+/* Row of a trial in an open store, or -1. */
+static int64_t row_of(hid_t file, uint64_t id)
+{
+    hsize_t dims[1] = {0};
+    int64_t row = -1;
+    hid_t d = H5Dopen2(file, "trials/id", H5P_DEFAULT);
+    uint64_t *all = h5_dims(d, 1, dims) == 1 ? malloc((size_t)dims[0] * sizeof *all + 1) : NULL;
+    if (all && H5Dread(d, H5T_NATIVE_UINT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, all) >= 0)
+        for (int64_t r = 0; r < (int64_t)dims[0]; r++)
+            if (all[r] == id) row = r;
+    free(all);
+    h5_release(d);
+    return row;
+}
+
+enum err_code store_find_weights(const char *path, uint64_t id, int64_t n, float *out,
+                                 struct err *e)
+{
+    struct arena arena = {0};
+    struct store_class *class = NULL;
+    int n_classes = 0;
+    h5_quiet();
+    hid_t file = h5_open_read(path);
+    if (file < 0) return H5_ERR(e, "cannot read the store '%s'", path);
+    int64_t row = row_of(file, id);
+    enum err_code code = store_weights_read(file, path, &arena, &class, &n_classes, e);
+    const struct store_class *found = NULL;
+    int64_t member = -1;
+    for (int i = 0; i < n_classes && row >= 0; i++)
+        for (int64_t m = 0; m < class[i].n; m++)
+            if (class[i].row[m] == row) found = &class[i], member = m;
+    if (code == ERR_OK && !found)
+        code =
+            ERR(e, ERR_FORMAT,
+                "'%s' keeps no weights of trial %016llx; record: {weights: true} keeps those "
+                "of all trials",
+                path, (unsigned long long)id);
+    else if (code == ERR_OK && found->d != n)
+        code = ERR(e, ERR_FORMAT, "trial %016llx of '%s' has %lld weights, not %lld",
+                   (unsigned long long)id, path, (long long)found->d, (long long)n);
+    if (code == ERR_OK) {
+        char group[80], data[100];
+        snprintf(data, sizeof data, "%s/data",
+                 store_weights_path(found->d, group, sizeof group));
+        hid_t d = H5Dopen2(file, data, H5P_DEFAULT);
+        if (h5_rows_read(d, H5T_NATIVE_FLOAT, member, 1, out) < 0)
+            code = H5_ERR(e, "cannot read '/%s' of '%s'", data, path);
+        h5_release(d);
+    }
+    h5_release(file);
+    arena_clear(&arena);
+    return code;
+}
