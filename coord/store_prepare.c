@@ -75,15 +75,36 @@ enum err_code store_prepare(const char *path, const struct plan *plan,
     return code;
 }
 
+/* has[r]: the old store has the weights of row r. NULL: no memory. */
+static bool *rows_with_weights(struct store_old *old)
+{
+    bool *has = arena_array(&old->arena, (size_t)old->n_rows, sizeof *has);
+    for (int i = 0; has && i < old->n_weights; i++)
+        for (int64_t m = 0; m < old->weights[i].n; m++) {
+            int64_t r = old->weights[i].row[m];
+            if (r >= 0 && r < old->n_rows) has[r] = true;
+        }
+    return has;
+}
+
+/* Has row r of the store all that the plan wants of that trial? */
+static bool is_whole(const struct store_old *old, const bool *has, int64_t r,
+                     const struct plan *plan, int64_t trial)
+{
+    bool finished = old->state[r] == TRIAL_DONE || old->state[r] == TRIAL_DIVERGED;
+    return finished && (has[r] || !plan_keeps(plan, trial));
+}
+
 enum err_code store_written(const char *path, const struct plan *plan, bool *written,
                             struct err *e)
 {
     struct store_old old;
     enum err_code code = store_old_open(path, plan->sweep, &old, e);
+    const bool *has = code == ERR_OK ? rows_with_weights(&old) : NULL;
+    if (code == ERR_OK && !has) code = ERR(e, ERR_NOMEM, "no memory to read '%s'", path);
     for (int64_t r = 0; code == ERR_OK && r < old.n_rows; r++) {
         int64_t trial = plan_find(plan, old.id[r]);
-        if (trial >= 0)
-            written[trial] = old.state[r] == TRIAL_DONE || old.state[r] == TRIAL_DIVERGED;
+        if (trial >= 0) written[trial] = is_whole(&old, has, r, plan, trial);
     }
     store_old_close(&old);
     return code;
@@ -99,10 +120,12 @@ enum err_code store_compare(const char *path, const struct plan *plan, int64_t *
     if (access(path, F_OK) != 0) return ERR_OK;
     enum err_code code = store_old_open(path, plan->sweep, &old, e);
     int64_t common = 0;
+    const bool *has = code == ERR_OK ? rows_with_weights(&old) : NULL;
+    if (code == ERR_OK && !has) code = ERR(e, ERR_NOMEM, "no memory to read '%s'", path);
     for (int64_t r = 0; code == ERR_OK && r < old.n_rows; r++) {
-        bool wanted = plan_find(plan, old.id[r]) >= 0;
-        bool finished = old.state[r] == TRIAL_DONE || old.state[r] == TRIAL_DIVERGED;
-        *kept += wanted && finished;
+        int64_t trial = plan_find(plan, old.id[r]);
+        bool wanted = trial >= 0;
+        *kept += wanted && is_whole(&old, has, r, plan, trial);
         *changed += !wanted;
         common += wanted;
     }

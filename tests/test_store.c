@@ -452,6 +452,9 @@ START_TEST(test_done_without_wanted_weights_is_not_done)
     write_trials(p, row, 0, p->n_trials);
     fake.keeps = true;
     p = fake_plan();
+    int64_t kept, fresh, changed;
+    ck_assert_int_eq(store_compare(path, p, &kept, &fresh, &changed, &e), ERR_OK);
+    ck_assert(kept == 4 && fresh == 8 && changed == 0); /* as a run will find it */
     prepared(p, again);
     ck_assert_int_eq(store_written(path, p, written, &e), ERR_OK);
     hid_t file = open_file(path);
