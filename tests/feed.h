@@ -115,8 +115,8 @@ static inline struct fed *fed(const struct config *c, uint64_t seed, int64_t vie
                               .data = data->shape};
     ck_assert_msg(setup_init(&f->setup, &metrics, &f->arena, &e) == ERR_OK, "%s", e.text);
     ck_assert_msg(worker_samples(f->worker, &f->setup, &f->sets, &e) == ERR_OK, "%s", e.text);
-    ck_assert_msg(feed_init(&f->feed, &f->setup, f->sets, &f->task, views, &f->arena, &e) ==
-                      ERR_OK,
+    f->setup.views = views;
+    ck_assert_msg(feed_init(&f->feed, &f->setup, f->sets, &f->task, &f->arena, &e) == ERR_OK,
                   "%s", e.text);
     return f;
 }

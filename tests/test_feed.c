@@ -192,13 +192,6 @@ START_TEST(test_views_are_two_augmentations_of_one_sample)
         }
     }
     ck_assert(differ > 50 && differ < 142); /* half of 192 */
-
-    struct feed bad;
-    struct err e;
-    f->setup.batch = 63;
-    ck_assert_int_eq(feed_init(&bad, &f->setup, f->sets, &f->task, 2, &f->arena, &e),
-                     ERR_CONFIG);
-    ck_assert_ptr_nonnull(strstr(e.text, "optim.batch: "));
     fed_destroy(plain);
     fed_destroy(f);
 }

@@ -93,7 +93,16 @@ START_TEST(test_contradictions_name_the_key_to_blame)
     REFUSED(&images, "optim.loss: ", "10", c.optim.loss = core_row(&losses, "hinge"));
     REFUSED(&images, "optim.loss: ", "teacher", c.optim.loss = core_row(&losses, "distill"));
     REFUSED(&images, "optim.loss: ", "teacher", c.optim.loss = core_row(&losses, "distill_kl"));
-    REFUSED(&images, "optim.loss: ", "pairs", c.optim.loss = core_row(&losses, "info_nce"));
+    REFUSED(&images, "data.augment: ", "two views",
+            c.optim.loss = core_row(&losses, "info_nce"));
+    REFUSED(&images, "optim.batch: ", "63 rows", c.optim.loss = core_row(&losses, "info_nce"),
+            c.data.augment = core_row(&augmentations, "flip"), c.optim.batch = 63);
+    REFUSED(&images, "data.mixup: ", "nce", c.optim.loss = core_row(&losses, "nce"),
+            c.data.augment = core_row(&augmentations, "flip"), c.optim.batch = 64,
+            c.data.mixup = 1);
+    REFUSED(&images, "data.augreps: ", "nce", c.optim.loss = core_row(&losses, "nce"),
+            c.data.augment = core_row(&augmentations, "flip"), c.optim.batch = 64,
+            c.data.augreps = 2);
     REFUSED(&images, "optim.projection: ", "teacher",
             c.optim.projection = core_row(&projections, "prograd"));
     REFUSED(&images, "optim.schedule_block: ", "41", c.optim.schedule_block = 41);

@@ -71,16 +71,17 @@ static void choose(struct feed *f, int64_t step, int64_t n, int64_t *place)
         for (int64_t i = 0; i < f->batch; i++) f->key[i] = (uint64_t)(step * f->batch + i);
 }
 
-/* Rows 0..n-1 become rows 2i and 2i + 1. */
+/* Rows 0..n-1, perhaps of the set's own memory, become rows 2i and 2i + 1 of the batch's. */
 static void double_rows(int64_t n, int64_t dim, struct batch *b)
 {
     for (int64_t i = n - 1; i >= 0; i--)
         for (int64_t row = 2 * i + 1; row >= 2 * i; row--) {
-            if (row == i) continue;
-            memcpy(b->own_x + row * dim, b->own_x + i * dim, (size_t)dim * sizeof *b->own_x);
-            b->own_label[row] = b->own_label[i];
+            memmove(b->own_x + row * dim, b->x + i * dim, (size_t)dim * sizeof *b->own_x);
+            b->own_label[row] = b->label[i];
         }
     b->n = 2 * n;
+    b->x = b->own_x;
+    b->label = b->own_label;
 }
 
 /* Makes batch `step` in its buffer. */
@@ -188,19 +189,13 @@ void feed_augment(struct feed *f, const struct samples *train, int64_t step, int
     }
 }
 
-static enum err_code check_views(const struct setup *s, int64_t views, struct err *e)
+void feed_views(struct feed *f, int64_t first, struct batch *b)
 {
-    INVARIANT(views == 1 || views == 2);
-    if (views == 1) return ERR_OK;
-    if (s->batch % 2)
-        return ERR(e, ERR_CONFIG,
-                   "optim.batch: %lld rows are not pairs: a sample has two views",
-                   (long long)s->batch);
-    if (s->config->data.mixup > 0)
-        return ERR(e, ERR_CONFIG, "data.mixup: does not go with a loss that compares views");
-    if (s->config->data.augreps > 0)
-        return ERR(e, ERR_CONFIG, "data.augreps: the two views of a sample are drawn afresh");
-    return ERR_OK;
+    int64_t dim = f->source.data->shape.dim;
+    double_rows(b->n, dim, b);
+    for (int64_t i = 0; i < b->n; i++)
+        augment_image(&f->augment, f->augment_seed, RNG_METRIC, (uint64_t)(2 * first + i),
+                      b->own_x + i * dim, f->room_shown);
 }
 
 static enum err_code allocate(struct feed *f, const struct setup *s, bool ahead,
@@ -226,17 +221,15 @@ static enum err_code allocate(struct feed *f, const struct setup *s, bool ahead,
 }
 
 enum err_code feed_init(struct feed *f, const struct setup *s, const struct worker_sets *sets,
-                        const struct task *task, int64_t views, struct arena *arena,
-                        struct err *e)
+                        const struct task *task, struct arena *arena, struct err *e)
 {
     const struct config *c = s->config;
     bool ideal = is_ideal(c);
-    int64_t per_batch = s->batch / views;
-    TRY(check_views(s, views, e));
+    int64_t per_batch = s->batch / s->views;
     *f = (struct feed){.config = c,
                        .source = ideal ? sets->pool : sets->train,
                        .batch = s->batch,
-                       .views = views,
+                       .views = s->views,
                        .per_epoch = ideal ? s->steps : s->n_train / per_batch,
                        .steps = s->steps,
                        .repeats = c->data.augreps ? c->data.augreps : 1,

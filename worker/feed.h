@@ -49,13 +49,12 @@ struct feed {
     pthread_cond_t changed;
 };
 
-/* Prepares to serve a trial. With views = 2, rows 2i and 2i + 1 of a batch are one sample under
- * two augmentations. The feed must stay where it is until feed_clear, which is fine for a
- * zeroed one. Local.
- * errors   ERR_CONFIG where the settings have no meaning for two views; ERR_NOMEM */
+/* Prepares to serve a trial. With two views, rows 2i and 2i + 1 of a batch are one sample under
+ * two augmentations. The feed must stay where it is until feed_clear, which is fine for a zeroed
+ * one. Local.
+ * errors   ERR_NOMEM */
 enum err_code feed_init(struct feed *f, const struct setup *s, const struct worker_sets *sets,
-                        const struct task *task, int64_t views, struct arena *arena,
-                        struct err *e);
+                        const struct task *task, struct arena *arena, struct err *e);
 
 /* Ends the thread. Memory belongs to the arena. */
 void feed_clear(struct feed *f);
@@ -69,6 +68,11 @@ const struct batch *feed_take(struct feed *f, int64_t step);
  * beside the thread. Local. */
 void feed_augment(struct feed *f, const struct samples *train, int64_t step, int64_t first,
                   struct batch *b);
+
+/* Makes of samples first..first+b->n-1 of a set, which b holds, two views each, as training sees
+ * them; the same in every evaluation. b has room for twice as many. May run beside the thread.
+ * Local. */
+void feed_views(struct feed *f, int64_t first, struct batch *b);
 
 /* Bytes that feed_init takes of the arena, at most. Local. */
 double feed_bytes(const struct setup *s);

@@ -62,6 +62,36 @@ static enum err_code resolve_pool(struct setup *s, struct err *e)
     return ERR_OK;
 }
 
+/* A loss of pairs sees each sample twice, under two augmentations. */
+static enum err_code resolve_views(struct setup *s, struct err *e)
+{
+    const struct config *c = s->config;
+    const struct loss *loss = (const void *)table_row(&losses, c->optim.loss);
+    s->views = loss->needs & LOSS_PAIRS ? 2 : 1;
+    if (s->views == 1) return ERR_OK;
+    if (!augment_changes(c))
+        return ERR(
+            e, ERR_CONFIG,
+            "data.augment: %s compares two views of a sample, which nothing makes differ",
+            loss->row.name);
+    if (c->optim.batch != BATCH_FULL && c->optim.batch % 2)
+        return ERR(e, ERR_CONFIG,
+                   "optim.batch: %lld rows are not pairs: %s has two views of each sample",
+                   (long long)c->optim.batch, loss->row.name);
+    if (c->data.mixup > 0)
+        return ERR(e, ERR_CONFIG, "data.mixup: does not go with %s, which compares views",
+                   loss->row.name);
+    if (c->data.augreps > 0)
+        return ERR(e, ERR_CONFIG, "data.augreps: does not go with %s: its views are fresh ones",
+                   loss->row.name);
+    if (s->needs & (METRIC_SHARPNESS | METRIC_TRACE | METRIC_KERNEL))
+        return ERR(e, ERR_CONFIG,
+                   "record.metrics: sharpness and the tangent kernel are of losses of single "
+                   "samples, not of %s",
+                   loss->row.name);
+    return ERR_OK;
+}
+
 static enum err_code resolve_sizes(struct setup *s, struct err *e)
 {
     const struct config *c = s->config;
@@ -72,14 +102,16 @@ static enum err_code resolve_sizes(struct setup *s, struct err *e)
     if (!ideal || yardstick || c->data.train > 0)
         TRY(split_size("data.train", c->data.train, pool, &s->n_train, e));
     TRY(resolve_pool(s, e));
-    s->batch = c->optim.batch == BATCH_FULL ? s->n_train : c->optim.batch;
+    TRY(resolve_views(s, e));
+    s->batch = c->optim.batch == BATCH_FULL ? s->n_train * s->views : c->optim.batch;
     if (only_evaluates(c))
         s->batch = min(EVAL_ROWS, ideal ? s->batch : min(s->batch, s->n_train));
-    if (!only_evaluates(c) && (!ideal || c->optim.epochs > 0) && s->batch > s->n_train)
+    if (!only_evaluates(c) && (!ideal || c->optim.epochs > 0) &&
+        s->batch / s->views > s->n_train)
         return ERR(e, ERR_CONFIG,
                    "optim.batch: a batch of %lld is larger than the training set of %lld",
                    (long long)s->batch, (long long)s->n_train);
-    s->steps_per_epoch = s->n_train / s->batch;
+    s->steps_per_epoch = s->n_train / (s->batch / s->views);
     if (s->needs & (METRIC_TEST | METRIC_FEATURES))
         TRY(split_size("data.test", c->data.test, s->data.pool[SPLIT_TEST], &s->n_test, e));
     return ERR_OK;
@@ -101,7 +133,7 @@ static enum err_code resolve_steps(struct setup *s, struct err *e)
         int64_t pool = s->n_pool, used;
         if (c->data.augreps > 0 && __builtin_mul_overflow(pool, c->data.augreps, &pool))
             pool = INT64_MAX;
-        if (__builtin_mul_overflow(s->steps, s->batch, &used) || used > pool)
+        if (__builtin_mul_overflow(s->steps, s->batch / s->views, &used) || used > pool)
             return ERR(
                 e, ERR_CONFIG,
                 "optim.steps: %lld fresh batches of %lld would repeat samples: the ideal "
@@ -198,9 +230,6 @@ static enum err_code resolve_loss(struct setup *s, const struct graph_shape *inp
     s->projection = (const void *)table_row(&projections, c->optim.projection);
     const char *name = s->loss->row.name;
     bool taught = s->loss->needs & LOSS_TEACHER;
-    if (s->loss->needs & LOSS_PAIRS)
-        return ERR(e, ERR_CONFIG, "optim.loss: %s needs pairs: choose a stream that has them",
-                   name);
     if (taught || s->projection->apply)
         TRY(teacher_plan(&s->teacher, c, s->parents, input, arena, e));
     if (taught && !s->teacher.parent) return needs_teacher("optim.loss", name, e);
@@ -323,7 +352,8 @@ enum err_code setup_init(struct setup *s, const struct table *known, struct aren
     for (int i = 0; i < record->n_probe_sets; i++)
         if (record->n_layers && record->probe[i].n > most) most = record->probe[i].n;
     most = min(most, EVAL_ROWS);
-    s->capacity = s->batch > most && !s->optimizer->minimise ? s->batch : most;
+    bool by_batches = !s->optimizer->minimise || s->views > 1;
+    s->capacity = s->batch > most && by_batches ? s->batch : most;
     return ERR_OK;
 }
 

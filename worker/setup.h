@@ -39,6 +39,7 @@ struct setup {
     int64_t n_test;   /* 0: no metric needs it */
     int64_t n_subset; /* samples of train metrics before the last record */
     int64_t batch, steps, steps_per_epoch; /* steps 0: nothing is trained */
+    int64_t views; /* rows of a batch that show one sample: 2 for losses of pairs, else 1 */
     int64_t n_records;
     int64_t *record_step; /* [n_records] */
     const struct metric *metric[TASK_MAX_METRICS];

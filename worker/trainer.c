@@ -35,22 +35,31 @@ void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, b
 {
     struct graph *g = &t->setup.graph;
     const struct loss *loss = t->setup.loss;
-    bool augmented = set == &t->sets->train && t->setup.config->data.augment_train_metrics;
+    bool augmented = set == &t->sets->train && t->setup.config->data.augment_train_metrics &&
+                     t->setup.views == 1;
     double total = 0, correct = loss->no_logits ? (double)NAN : 0, soft = correct;
+    int64_t views = t->setup.views, most = t->setup.capacity;
+    if (views > 1) { /* as many others to compare with as in training */
+        most = t->setup.batch / views < n ? t->setup.batch / views : n;
+        n -= n % most;
+    }
     score_begin(&t->score);
-    for (int64_t i = 0; i < n; i += t->setup.capacity) {
-        int64_t count = n - i < t->setup.capacity ? n - i : t->setup.capacity;
+    for (int64_t i = 0; i < n; i += most) {
+        int64_t count = n - i < most ? n - i : most;
         samples_range(set, i, count, &t->batch);
         if (augmented) feed_augment(&t->feed, set, t->step, i, &t->batch);
-        graph_forward(g, t->batch.x, count, GRAPH_EVAL);
-        struct loss_input in = outputs_of(t, &t->batch, count);
-        total += loss->value(&in, 1 / (real)n, gradient ? graph_output(g)->dy : NULL);
+        if (views > 1) feed_views(&t->feed, i, &t->batch);
+        graph_forward(g, t->batch.x, t->batch.n, GRAPH_EVAL);
+        struct loss_input in = outputs_of(t, &t->batch, t->batch.n);
+        real scale = 1 / (real)(n * views);
+        total += loss->value(&in, scale, gradient ? graph_output(g)->dy : NULL);
         if (!loss->no_logits) {
             loss_score(count, in.k, in.f, in.label, &correct, &soft);
             score_add(&t->score, count, in.k, in.f, in.label);
         }
-        if (gradient) graph_backward(g, count, i > 0);
+        if (gradient) graph_backward(g, t->batch.n, i > 0);
     }
+    total /= (double)views;
     *out = (struct evaluation){total / (double)n, correct / (double)n, soft / (double)n};
     score_finish(&t->score, out);
 }
@@ -234,7 +243,7 @@ static enum err_code start(struct trainer *t, const struct weights_source *sourc
     }
     optim_init(&t->optim, s->config, s->graph.size, memory, memory + state);
 
-    TRY(feed_init(&t->feed, s, t->sets, t->trial->task, 1, arena, e));
+    TRY(feed_init(&t->feed, s, t->sets, t->trial->task, arena, e));
     if (s->config->data.mixup > 0) {
         t->dy2 = arena_array(arena, (size_t)(s->batch * graph_output(&s->graph)->shape.dim),
                              sizeof *t->dy2);
