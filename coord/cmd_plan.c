@@ -194,12 +194,13 @@ static void print_json(const struct view *v, bool list)
     const struct plan *p = v->plan;
     const struct plan_cost *c = &v->cost;
     json_t *root = json_pack(
-        "{s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:i, s:f, s:i, s:o}", "schema", 1,
-        "name", v->sweep->name, "trials", (json_int_t)p->n_trials, "configurations",
+        "{s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:i, s:f, s:i, s:o}", "schema",
+        1, "name", v->sweep->name, "trials", (json_int_t)p->n_trials, "configurations",
         (json_int_t)p->n_configs, "seeds", (json_int_t)v->sweep->seeds, "duplicates",
         (json_int_t)p->n_duplicates, "excluded", (json_int_t)p->n_excluded, "flops", c->flops,
-        "memory_bytes", c->memory_bytes, "disk_bytes", c->disk_bytes, "files", c->files,
-        "estimate_s", v->seconds, "workers", v->workers, "axes", axes_json(v));
+        "evaluation_flops", c->eval_flops, "memory_bytes", c->memory_bytes, "disk_bytes",
+        c->disk_bytes, "files", c->files, "estimate_s", v->seconds, "workers", v->workers,
+        "axes", axes_json(v));
     if (sweep_has_stages(v->sweep)) json_object_set_new(root, "stages", stages_json(p));
     if (v->store) {
         json_object_set_new(root, "kept", json_integer(v->kept));
@@ -281,6 +282,7 @@ static void print_text(const struct view *v)
 {
     const struct plan *p = v->plan;
     const struct plan_cost *c = &v->cost;
+    double share = c->flops > 0 ? 100 * c->eval_flops / c->flops : 0;
     char a[64], b[64];
     if (sweep_has_stages(v->sweep)) {
         printf("%s: %lld trials in %d stages\n", v->sweep->name, (long long)p->n_trials,
@@ -300,7 +302,9 @@ static void print_text(const struct view *v)
     printf("  records         %s a trial, %d metric%s\n",
            span(c->records_min, c->records_max, a), v->sweep->record.n_metrics,
            v->sweep->record.n_metrics == 1 ? "" : "s");
-    printf("  computation     %s\n", flop(c->flops, a));
+    printf("  computation     %s, %.2g %% of it evaluation%s\n", flop(c->flops, a), share,
+           share > 5 ? ": fewer records, record.test_subset or longer training lower that"
+                     : "");
     print_longest(v);
     printf("  memory          %s a worker\n", text_bytes(c->memory_bytes, a));
     printf("  disk            %s in %d files\n", text_bytes(c->disk_bytes, a), c->files);

@@ -35,6 +35,7 @@ void plan_cost(const struct plan *p, struct plan_cost *out)
         double memory = shape->memory_bytes + shape->data_bytes + process_bytes;
         double seeds = (double)stage->seeds;
         out->flops += flops * seeds;
+        out->eval_flops += shape->eval_flops * seeds;
         out->steps += shape->steps * stage->seeds;
         out->memory_bytes = fmax(out->memory_bytes, memory);
         if (flops > out->longest_flops) {

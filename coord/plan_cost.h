@@ -6,6 +6,7 @@
 
 struct plan_cost {
     double flops;        /* of all trials */
+    double eval_flops;   /* of that, evaluation and recording */
     double memory_bytes; /* of a worker that trains any of them */
     double disk_bytes;   /* of store and journal */
     int files;

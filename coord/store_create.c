@@ -177,7 +177,7 @@ static enum err_code make_probes(struct making *m, int i, struct err *e)
     for (int64_t s = 0; s < plan->n_shapes; s++) same &= plan->shape[s].probe_pool[i] == pool;
     snprintf(path, sizeof path, "probe/%s", set->name);
     TRY(store_make_groups(m, path, e));
-    TRY(probe_index(set, same ? pool : INT64_MAX, plan->sweep->root, &index, e));
+    TRY(probe_order(set->split, same ? pool : INT64_MAX, plan->sweep->root, &index, e));
     int64_t *list = calloc((size_t)set->n, sizeof *list);
     for (int64_t k = 0; list && k < set->n; k++) list[k] = !same ? -1 : index ? index[k] : k;
     strcat(path, "/index");

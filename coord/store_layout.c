@@ -89,7 +89,10 @@ void store_identity(const struct sweep *sweep, struct store_identity out[STORE_I
     ADD("record.metrics", "%s", list.at ? list.at : "");
     ADD("record.every", r->grid == GRID_LAST ? "%s" : "%s %lld", grids[r->grid],
         (long long)r->grid_count);
-    ADD("record.train_subset", "%lld", (long long)r->train_subset);
+    list.length = 0;
+    text_add(&list, "%lld", (long long)r->train_subset);
+    if (r->test_subset) text_add(&list, ", test %lld", (long long)r->test_subset);
+    ADD("record.train_subset", "%s", list.at);
     list.length = 0;
     for (int i = 0; i < r->n_layers; i++) text_add(&list, "%s%s", i ? " " : "", r->layer[i]);
     ADD("record.representations.layers", "%s", r->n_layers ? list.at : "");

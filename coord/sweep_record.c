@@ -9,7 +9,7 @@
 #include "worker/data.h"
 #include "worker/metric.h"
 
-enum { DEFAULT_GRID_COUNT = 10, TRAIN_SUBSET = 2048, PROBES = 1024 };
+enum { DEFAULT_GRID_COUNT = 10, PROBES = 1024 };
 
 static const struct row grids[] = {
     [GRID_LINEAR] = {"linear", "N equal intervals: N + 1 records, step 0 among them", NULL},
@@ -256,7 +256,6 @@ static void read_representations(struct sweep_reader *r, const struct yaml_node 
 void sweep_record_read(struct sweep_reader *r, const struct yaml_node *node)
 {
     if (node) sweep_scalars(r, node, "record", "metrics every representations");
-    r->sweep->record.train_subset = TRAIN_SUBSET;
     read_metrics(r, node);
     read_every(r, node);
     read_representations(r, node);

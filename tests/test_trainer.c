@@ -480,17 +480,15 @@ END_TEST
 START_TEST(test_probes_are_drawn_from_the_whole_split)
 {
     struct err e;
-    struct probe_set set = {.split = SPLIT_TEST, .n = 10};
     int64_t *index, *again, beyond = 0;
-    ck_assert_int_eq(probe_index(&set, 1000, ROOT, &index, &e), ERR_OK);
-    set.n = 20;
-    ck_assert_int_eq(probe_index(&set, 1000, ROOT, &again, &e), ERR_OK);
+    ck_assert_int_eq(probe_order(SPLIT_TEST, 1000, ROOT, &index, &e), ERR_OK);
+    ck_assert_int_eq(probe_order(SPLIT_TEST, 1000, ROOT, &again, &e), ERR_OK);
     ck_assert_mem_eq(index, again, 20 * sizeof *index);
     for (int i = 0; i < 20; i++) beyond += index[i] >= 20;
     ck_assert_int_gt(beyond, 15);
     free(index);
     free(again);
-    ck_assert_int_eq(probe_index(&set, INT64_MAX, ROOT, &index, &e), ERR_OK);
+    ck_assert_int_eq(probe_order(SPLIT_TEST, INT64_MAX, ROOT, &index, &e), ERR_OK);
     ck_assert_ptr_null(index);
 }
 END_TEST

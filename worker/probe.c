@@ -13,14 +13,14 @@ void probe_config(const struct probe_set *set, const struct config *trial, struc
         memcpy((char *)out + set->patch[i].offset, set->patch[i].value, set->patch[i].size);
 }
 
-enum err_code probe_index(const struct probe_set *set, int64_t pool, uint64_t root,
-                          int64_t **index, struct err *e)
+enum err_code probe_order(int split, int64_t pool, uint64_t root, int64_t **index,
+                          struct err *e)
 {
     *index = NULL;
     if (pool == INT64_MAX) return ERR_OK;
     *index = malloc((size_t)pool * sizeof **index);
     if (!*index) return ERR(e, ERR_NOMEM, "no memory for %lld indices", (long long)pool);
-    struct rng r = rng_stream(root, RNG_PROBE, (uint64_t)set->split);
+    struct rng r = rng_stream(root, RNG_PROBE, (uint64_t)split);
     rng_permutation(&r, pool, *index);
     return ERR_OK;
 }

@@ -10,12 +10,12 @@
 /* The settings of the set's data: the trial's, but for those that the set has of its own. */
 void probe_config(const struct probe_set *set, const struct config *trial, struct config *out);
 
-/* Which samples of a split of so many a probe set holds: the first n of a permutation by the
- * root seed, so that a split sorted by class does not give probes of one class, and a larger
- * set contains a smaller one. *index is to free(); NULL for an endless split: its first n.
- * Local.
+/* The order in which samples of a split of so many are taken as probes, and as the test set: a
+ * permutation by the root seed, so that a split sorted by class does not give samples of one
+ * class, and a larger set contains a smaller one. *index[pool] is to free(); NULL for an endless
+ * split, which is taken from its start. Local.
  * errors   ERR_NOMEM */
-enum err_code probe_index(const struct probe_set *set, int64_t pool, uint64_t root,
-                          int64_t **index, struct err *e);
+enum err_code probe_order(int split, int64_t pool, uint64_t root, int64_t **index,
+                          struct err *e);
 
 #endif

@@ -114,6 +114,8 @@ static enum err_code resolve_sizes(struct setup *s, struct err *e)
     s->steps_per_epoch = s->n_train / (s->batch / s->views);
     if (s->needs & (METRIC_TEST | METRIC_FEATURES))
         TRY(split_size("data.test", c->data.test, s->data.pool[SPLIT_TEST], &s->n_test, e));
+    int64_t subset = s->record->test_subset;
+    s->n_test_subset = subset ? min(subset, s->n_test) : s->n_test;
     return ERR_OK;
 }
 
@@ -380,7 +382,8 @@ static double eval_flops(const struct setup *s)
     if (s->loss->needs & LOSS_TEACHER) forward += teacher_flops(&s->teacher);
     double train = (double)(s->n_records - 1) * (double)s->n_subset + (double)s->n_train;
     if (s->needs & METRIC_TRAIN) samples += train;
-    if (s->needs & METRIC_TEST) samples += (double)s->n_records * (double)s->n_test;
+    if (s->needs & METRIC_TEST)
+        samples += (double)(s->n_records - 1) * (double)s->n_test_subset + (double)s->n_test;
     for (int i = 0; s->record->n_layers && i < s->record->n_probe_sets; i++)
         samples += (double)s->record->n_slots * (double)s->record->probe[i].n;
     double backward = s->needs & METRIC_GRADIENT ? graph_backward_flops(&s->graph) : 0;

@@ -176,6 +176,7 @@ struct record {
     struct probe_set probe[TASK_MAX_PROBE_SETS];
     double diverged_above; /* training loss above this is divergence; HUGE_VAL: only NaN, Inf */
     int64_t train_subset;  /* samples that train metrics use before the last record: 2048 */
+    int64_t test_subset;   /* likewise test metrics; 0: all */
 };
 
 /* Everything a worker needs to run one trial. */

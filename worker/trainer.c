@@ -127,7 +127,8 @@ static void measure(struct trainer *t)
         trainer_evaluate(t, &t->sets->train, n, gradient, &m->train);
         if (gradient) m->grad_norm = norm(&s->graph, s->graph.dw);
     }
-    if (s->needs & METRIC_TEST) trainer_evaluate(t, &t->sets->test, s->n_test, false, &m->test);
+    int64_t n_test = last ? s->n_test : s->n_test_subset;
+    if (s->needs & METRIC_TEST) trainer_evaluate(t, &t->sets->test, n_test, false, &m->test);
 }
 
 /* Record number r: measures, and stores unless the loss shows divergence. */

@@ -160,6 +160,19 @@ static enum err_code choose_finite(struct worker *w, const struct sets_key *key,
     return rc;
 }
 
+/* Loads the first samples of a split in the order of probe_order. */
+static enum err_code load_in_order(struct worker *w, struct samples *set, double *budget,
+                                   struct err *e)
+{
+    int64_t *index;
+    TRY(probe_order(set->split, set->data->shape.pool[set->split], w->data_key.root, &index,
+                    e));
+    set->index = index;
+    enum err_code rc = samples_load(set, budget, &w->sets_arena, e);
+    free(index);
+    return rc;
+}
+
 static enum err_code make_probes(struct worker *w, const struct config *trial,
                                  const struct probe_set *set, int i, double *budget,
                                  struct err *e)
@@ -172,12 +185,7 @@ static enum err_code make_probes(struct worker *w, const struct config *trial,
         TRY(data_open(&c, w->data_key.root, &w->probe_data[i], e));
         probe->data = &w->probe_data[i];
     }
-    int64_t *index;
-    TRY(probe_index(set, probe->data->shape.pool[set->split], w->data_key.root, &index, e));
-    probe->index = index;
-    enum err_code rc = samples_load(probe, budget, &w->sets_arena, e);
-    free(index);
-    return rc;
+    return load_in_order(w, probe, budget, e);
 }
 
 /* Makes features of all sets, which hold no samples so far. */
@@ -206,7 +214,7 @@ static enum err_code make_sets(struct worker *w, const struct setup *s,
     sets->test = (struct samples){data, SPLIT_TEST, key->n_test};
     TRY(data->shape.pool[SPLIT_TRAIN] == INT64_MAX ? choose_endless(w, key, &budget, e)
                                                    : choose_finite(w, key, &budget, e));
-    TRY(samples_load(&sets->test, &budget, &w->sets_arena, e));
+    TRY(load_in_order(w, &sets->test, &budget, e));
     for (int i = 0; i < key->n_probe_sets; i++)
         TRY(make_probes(w, s->config, &key->probe[i], i, &budget, e));
     if (!network) return ERR_OK;
