@@ -11,6 +11,7 @@
 #include "coord/plan_cost.h"
 #include "coord/state.h"
 #include "coord/store.h"
+#include "worker/rate.h"
 
 struct view {
     const struct sweep *sweep;
@@ -366,7 +367,7 @@ static void estimate(struct view *v)
     }
     state_destroy(state);
     if (v->rate > 0) return;
-    v->rate = plan_cost_rate();
+    v->rate = rate_measure();
     v->rate_from = "a core for a matrix product";
     v->seconds = share * plan_cost_seconds(v->plan, &v->cost, v->rate, v->workers);
 }

@@ -5,10 +5,7 @@
  * run has started, status measures instead. */
 #include "coord/plan_cost.h"
 
-#include <cblas.h>
 #include <math.h>
-#include <stdlib.h>
-#include <time.h>
 
 /* Roughly what small multilayer perceptrons take on cores with AVX2 or AVX-512. */
 static const double step_s = 1e-5, trial_s = 2e-4;
@@ -68,28 +65,4 @@ double plan_cost_seconds(const struct plan *p, const struct plan_cost *c, double
         longest = c->longest_flops / rate + (double)plan_shape(p, c->longest)->steps * step_s +
                   trial_s;
     return fmax(all / workers, longest);
-}
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-double plan_cost_rate(void)
-{
-    enum { B = 128, D = 256 };
-    float *x = calloc(B * D + D * D + B * D, sizeof *x);
-    if (!x) return 1e9;
-    float *w = x + B * D, *y = w + D * D;
-    double best = INFINITY, begin = now_s();
-    for (int i = 0; i < B * D + D * D; i++) x[i] = (float)(i % 7) - 3;
-    while (now_s() - begin < 0.03) {
-        double start = now_s();
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, B, D, D, 1, x, D, w, D, 0, y, D);
-        best = fmin(best, now_s() - start);
-    }
-    free(x);
-    return 2.0 * B * D * D / best;
 }

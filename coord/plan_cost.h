@@ -26,8 +26,4 @@ void plan_cost(const struct plan *p, struct plan_cost *out);
 double plan_cost_seconds(const struct plan *p, const struct plan_cost *c, double rate,
                          int workers);
 
-/* FLOP/s of one core of this machine on the matrix products of a training step; takes about 30
- * ms. Local. */
-double plan_cost_rate(void);
-
 #endif
