@@ -6,12 +6,10 @@
 #include <stdint.h>
 
 #include "base/comm.h"
-#include "worker/dnn.h"
 #include "worker/real.h"
 
-/* c[m, n] = alpha op(a) op(b) + beta c, op(a) is [m, k], op(b) is [k, n]. Rows of a, b and c,
- * as they lie in memory, start lda, ldb and ldc numbers apart. By oneDNN where it is in use and
- * the product is not tiny. Local.
+/* c[m, n] = alpha op(a) op(b) + beta c, op(a) is [m, k], op(b) is [k, n]. Rows of a, b and c, as
+ * they lie in memory, start lda, ldb and ldc numbers apart. Local.
  * cost     2 m n k flops */
 static inline void blas_gemm_strided(CBLAS_TRANSPOSE trans_a, CBLAS_TRANSPOSE trans_b,
                                      int64_t m, int64_t n, int64_t k, real alpha, const real *a,
@@ -22,9 +20,6 @@ static inline void blas_gemm_strided(CBLAS_TRANSPOSE trans_a, CBLAS_TRANSPOSE tr
     cblas_dgemm(CblasRowMajor, trans_a, trans_b, comm_int(m), comm_int(n), comm_int(k), alpha,
                 a, comm_int(lda), b, comm_int(ldb), beta, c, comm_int(ldc));
 #else
-    if (dnn_gemm(trans_a == CblasTrans, trans_b == CblasTrans, m, n, k, alpha, a, lda, b, ldb,
-                 beta, c, ldc))
-        return;
     cblas_sgemm(CblasRowMajor, trans_a, trans_b, comm_int(m), comm_int(n), comm_int(k), alpha,
                 a, comm_int(lda), b, comm_int(ldb), beta, c, comm_int(ldc));
 #endif

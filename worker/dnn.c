@@ -390,23 +390,6 @@ void dnn_convolution_backward_weight(struct dnn_convolution *c, int64_t B, const
     execute_reorder(code->reorder[accumulate], code->own_weight, code->weight);
 }
 
-bool dnn_gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, real alpha,
-              const real *a, int64_t lda, const real *b, int64_t ldb, real beta, real *c,
-              int64_t ldc)
-{
-    static const double small = 32 * 32 * 32;
-    static enum { UNKNOWN, IN_USE, NOT_IN_USE } use;
-    if ((double)m * (double)n * (double)k < small || use == NOT_IN_USE) return false;
-    if (use == UNKNOWN) {
-        use = dnn_available() ? IN_USE : NOT_IN_USE;
-        return dnn_gemm(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-    }
-    start();
-    CHECK(dnnl_sgemm(trans_a ? 'T' : 'N', trans_b ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb,
-                     beta, c, ldc));
-    return true;
-}
-
 #else
 
 enum err_code dnn_check(struct err *e)
@@ -467,15 +450,6 @@ void dnn_convolution_backward_weight(struct dnn_convolution *c, int64_t B, const
 {
     (void)c, (void)B, (void)x, (void)dy, (void)accumulate, (void)workspace, (void)dweight;
     INVARIANT(dnn_available());
-}
-
-bool dnn_gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, real alpha,
-              const real *a, int64_t lda, const real *b, int64_t ldb, real beta, real *c,
-              int64_t ldc)
-{
-    (void)trans_a, (void)trans_b, (void)m, (void)n, (void)k, (void)alpha, (void)a, (void)lda;
-    (void)b, (void)ldb, (void)beta, (void)c, (void)ldc;
-    return false;
 }
 
 #endif

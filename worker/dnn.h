@@ -1,7 +1,6 @@
-/* dnn.h - convolutions and matrix products by oneDNN, where it was found when shoal was built:
- * in single precision, on one core. The plain loops of op_convolution.c, and BLAS, are for all
- * other cases, and are chosen by the environment: SHOAL_KERNELS is "plain", or "onednn" (or not
- * set). */
+/* dnn.h - convolutions by oneDNN, where it was found when shoal was built: in single precision,
+ * on one core. The plain loops of op_convolution.c are for all other cases, and are chosen by
+ * the environment: SHOAL_KERNELS is "plain", or "onednn" (or not set). */
 #ifndef SHOAL_WORKER_DNN_H
 #define SHOAL_WORKER_DNN_H
 
@@ -55,12 +54,5 @@ void dnn_convolution_backward_data(struct dnn_convolution *c, int64_t B, const r
 void dnn_convolution_backward_weight(struct dnn_convolution *c, int64_t B, const real *x,
                                      const real *dy, bool accumulate, void *workspace,
                                      real *dweight);
-
-/* c[m, n] = alpha op(a) op(b) + beta c as in blas.h; or false, and nothing is done: oneDNN is not
- * in use, which is asked once, or the product is so small that a call costs more than it saves.
- * Local. */
-bool dnn_gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, real alpha,
-              const real *a, int64_t lda, const real *b, int64_t ldb, real beta, real *c,
-              int64_t ldc);
 
 #endif
