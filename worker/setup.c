@@ -16,7 +16,8 @@
 #include "worker/score.h"
 #include "worker/start.h"
 
-enum { EVAL_ROWS = 256 }; /* samples of an evaluation that pass the network at once */
+enum { EVAL_ROWS = 256 }; /* samples of an evaluation that pass the network at once, or ... */
+#define EVAL_BYTES 2.5e8  /* ... as many as the batch where they would take more than this */
 
 static int64_t min(int64_t a, int64_t b)
 {
@@ -354,6 +355,7 @@ enum err_code setup_init(struct setup *s, const struct table *known, struct aren
     for (int i = 0; i < record->n_probe_sets; i++)
         if (record->n_layers && record->probe[i].n > most) most = record->probe[i].n;
     most = min(most, EVAL_ROWS);
+    while (most > s->batch && graph_bytes(&s->graph, most) > EVAL_BYTES) most /= 2;
     bool by_batches = !s->optimizer->minimise || s->views > 1;
     s->capacity = s->batch > most && by_batches ? s->batch : most;
     return ERR_OK;
