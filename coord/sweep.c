@@ -127,6 +127,18 @@ static const struct field settings[] = {
      FIELD_BOOL,
      AT(run.fail_fast),
      .fallback = "false"},
+    {{"run.checkpoint.every", "how often a trial under way is kept: 30s, 10min, 2h, or never",
+      NULL},
+     FIELD_TEXT,
+     AT(run.checkpoint_every),
+     .size = TASK_NAME,
+     .fallback = "10min"},
+    {{"run.checkpoint.dir",
+      "folder of checkpoints, $VARIABLES expanded; empty: checkpoints in STORE.d", NULL},
+     FIELD_TEXT,
+     AT(run.checkpoint_dir),
+     .size = TASK_PATH,
+     .fallback = ""},
     {{"analysis.alignment.normalize", "what is done to representations first", NULL},
      FIELD_NAME,
      AT(analysis.normalize),
@@ -374,11 +386,33 @@ static void read_max_failures(struct sweep_reader *r, const struct yaml_node *ru
     r->sweep->run.max_failed = percent && x > 0 ? -x : x;
 }
 
+/* Seconds of "30s", "10min", "2h"; 0 of "never"; -1 of anything else. */
+static double duration_s(const char *text)
+{
+    static const struct {
+        const char *name;
+        double s;
+    } unit[] = {{"s", 1}, {"min", 60}, {"h", 3600}};
+    char *end;
+    double n = strtod(text, &end);
+    if (strcmp(text, "never") == 0) return 0;
+    for (int i = 0; i < 3 && end != text && n > 0 && isfinite(n); i++)
+        if (strcmp(end, unit[i].name) == 0) return n * unit[i].s;
+    return -1;
+}
+
 static void read_run(struct sweep_reader *r)
 {
     const struct yaml_node *run = sweep_child(r, r->file->root, "", "run", YAML_MAP);
-    if (run) sweep_scalars(r, run, "run", "max_failures");
+    struct run_spec *out = &r->sweep->run;
+    if (run) sweep_scalars(r, run, "run", "max_failures checkpoint");
     read_max_failures(r, run);
+    const struct yaml_node *block = sweep_child(r, run, "run", "checkpoint", YAML_MAP);
+    if (block) sweep_scalars(r, block, "run.checkpoint", "");
+    out->checkpoint_s = duration_s(out->checkpoint_every);
+    if (out->checkpoint_s < 0)
+        yaml_problem(r->file, yaml_get(block, "every")->mark, "write 30s, 10min, 2h or never",
+                     "run.checkpoint.every: no duration: '%s'", out->checkpoint_every);
 }
 
 /* ---- places ---- */

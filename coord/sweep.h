@@ -100,7 +100,9 @@ struct table_spec {
 };
 
 struct run_spec {
-    int order;         /* sweep_run_orders: longest_first, file */
+    char checkpoint_every[TASK_NAME], checkpoint_dir[TASK_PATH];
+    double checkpoint_s; /* the former as seconds; 0: never */
+    int order;           /* sweep_run_orders: longest_first, file */
     double max_failed; /* stop handing out after this many failed trials; < 0: percent as -p */
     bool fail_fast;
 };

@@ -280,6 +280,8 @@ static void add_run(struct text *out, const struct sweep *s)
     char number[32];
     text_add(out, "run:\n");
     add_scalars(out, &sweep_settings, "run", "  ", s);
+    text_add(out, "  checkpoint:\n");
+    add_scalars(out, &sweep_settings, "run.checkpoint", "    ", s);
     if (isfinite(s->run.max_failed))
         text_add(out, "  max_failures: %s%s\n", text_double(fabs(s->run.max_failed), number),
                  s->run.max_failed < 0 ? "%" : "");

@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wordexp.h>
 
 #include "base/comm.h"
 #include "coord/store.h"
+#include "worker/checkpoint.h"
 #include "worker/worker.h"
 
 struct worker_rank {
@@ -17,12 +19,31 @@ struct worker_rank {
     struct worker *worker;
     struct store *store;
     struct weights_source source; /* the store, for trials that start from others */
-    struct arena arena;           /* the buffers of one trial */
+    struct checkpoints checkpoints;
+    struct arena arena; /* the buffers of one trial */
 };
 
 static enum err_code read_weights(void *self, int64_t row, int64_t n, float *out, struct err *e)
 {
     return store_read_weights(self, row, n, out, e);
+}
+
+/* run.checkpoint of the sweep file. */
+static enum err_code checkpoints_place(const struct job *job, struct checkpoints *out,
+                                       struct err *e)
+{
+    const struct run_spec *run = &job->sweep->run;
+    wordexp_t words;
+    *out = (struct checkpoints){.every_s = run->checkpoint_s};
+    snprintf(out->folder, sizeof out->folder, "%s.d/checkpoints", job->store);
+    if (!*run->checkpoint_dir) return ERR_OK;
+    if (wordexp(run->checkpoint_dir, &words, WRDE_NOCMD | WRDE_UNDEF) == 0) {
+        bool one = words.we_wordc == 1;
+        if (one) snprintf(out->folder, sizeof out->folder, "%s", words.we_wordv[0]);
+        wordfree(&words);
+        if (one) return ERR_OK;
+    }
+    return ERR(e, ERR_CONFIG, "run.checkpoint.dir: '%s' names no folder", run->checkpoint_dir);
 }
 
 enum err_code worker_rank_open(const struct job *job, int number, struct worker_rank **out,
@@ -36,7 +57,9 @@ enum err_code worker_rank_open(const struct job *job, int number, struct worker_
     TRY(store_open(job->store, &job->sweep->record, &w->store, e));
     w->source = (struct weights_source){.read = read_weights, .self = w->store};
     w->worker = worker_create(&w->source);
-    return w->worker ? ERR_OK : ERR(e, ERR_NOMEM, "no memory for a worker");
+    if (!w->worker) return ERR(e, ERR_NOMEM, "no memory for a worker");
+    worker_keep(w->worker, &w->checkpoints);
+    return checkpoints_place(job, &w->checkpoints, e);
 }
 
 /* Buffers of the sizes that shape says, metrics all NaN. keep: the weights as well. */
@@ -96,7 +119,10 @@ void worker_rank_do(struct worker_rank *w, const struct task *task, struct resul
 void worker_rank_sync(struct worker_rank *w, struct result *result, int n)
 {
     struct err e = {0};
-    if (store_sync(w->store, &e) == ERR_OK) return;
+    if (store_sync(w->store, &e) == ERR_OK) {
+        for (int i = 0; i < n; i++) checkpoint_remove(&w->checkpoints, result[i].trial);
+        return;
+    }
     for (int i = 0; i < n; i++) {
         result[i].outcome = OUTCOME_FAILED;
         snprintf(result[i].reason, sizeof result[i].reason, "%.250s", e.text);

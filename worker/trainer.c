@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "worker/checkpoint.h"
 #include "worker/represent.h"
 #include "worker/seeds.h"
 #include "worker/start.h"
@@ -278,7 +279,7 @@ static enum err_code train(struct trainer *t, const struct trainer_hooks *hooks,
 {
     const struct setup *s = &t->setup;
     clear_rows(s, t->trial->rows);
-    for (int64_t r = 0;;) {
+    for (int64_t r = checkpoint_load(t);;) {
         if (r < s->n_records && s->record_step[r] == t->step) TRY(record(t, r++, hooks, e));
         if (t->trial->result->outcome == OUTCOME_DIVERGED) {
             represent_missing(t);
@@ -294,6 +295,7 @@ static enum err_code train(struct trainer *t, const struct trainer_hooks *hooks,
             represent_missing(t);
             return ERR_OK;
         }
+        if (checkpoint_due(t)) checkpoint_save(t, r);
     }
 }
 
@@ -351,7 +353,7 @@ static enum err_code minimise(struct trainer *t, const struct trainer_hooks *hoo
     return ERR_OK;
 }
 
-static double now_s(void)
+double trainer_now_s(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -361,11 +363,12 @@ static double now_s(void)
 enum err_code trainer_run(struct worker *worker, const struct trial *trial,
                           const struct trainer_hooks *hooks, struct err *e)
 {
-    double begin_s = now_s();
+    double begin_s = trainer_now_s();
     const struct task *task = trial->task;
     struct arena *arena = worker_arena(worker);
     struct trainer t = {
         .trial = trial,
+        .checkpoints = worker_checkpoints(worker),
         .setup = {.config = &task->config, .parents = &task->parents, .record = trial->record}};
     const struct data *data;
     TRY(worker_data(worker, &task->config, task->root, &data, e));
@@ -382,6 +385,6 @@ enum err_code trainer_run(struct worker *worker, const struct trial *trial,
     graph_clear(&t.setup.graph);
     graph_clear(&t.setup.teacher.graph);
     trial->result->steps_done = t.step;
-    trial->result->seconds = now_s() - begin_s;
+    trial->result->seconds = trainer_now_s() - begin_s;
     return rc;
 }

@@ -38,6 +38,8 @@ struct trainer {
     struct feed feed; /* training batches */
     real *dy2;        /* [B, outputs] mixup: gradient by the second labels */
     bool slot_filled[TASK_MAX_SLOTS];
+    const struct checkpoints *checkpoints; /* NULL: none */
+    double kept_s;                         /* when the last one was made, or the run began */
 };
 
 /* What an experiment adds to plain training. */
@@ -60,6 +62,8 @@ enum err_code trainer_run(struct worker *worker, const struct trial *trial,
  * loss in t->setup.graph.dw. For hooks. Local. */
 void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, bool gradient,
                       struct evaluation *out);
+
+double trainer_now_s(void); /* seconds, monotonic */
 
 /* After a forward pass of the batch's first n samples: their loss's gradient, times scale, to
  * t->setup.graph.dw, as graph_backward does. Local. */

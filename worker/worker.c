@@ -27,7 +27,8 @@ struct sets_key {
 };
 
 struct worker {
-    const struct weights_source *source; /* borrowed, may be NULL */
+    const struct weights_source *source;   /* borrowed, may be NULL */
+    const struct checkpoints *checkpoints; /* likewise */
     struct data_key data_key;
     struct sets_key sets_key;
     struct data data;
@@ -43,6 +44,16 @@ struct worker *worker_create(const struct weights_source *source)
     struct worker *w = calloc(1, sizeof *w);
     if (w) w->source = source;
     return w;
+}
+
+void worker_keep(struct worker *w, const struct checkpoints *c)
+{
+    w->checkpoints = c;
+}
+
+const struct checkpoints *worker_checkpoints(const struct worker *w)
+{
+    return w->checkpoints;
 }
 
 const struct weights_source *worker_source(const struct worker *w)

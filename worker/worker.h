@@ -24,6 +24,11 @@ struct worker *worker_create(const struct weights_source *source);
 void worker_destroy(struct worker *w); /* of NULL is fine */
 const struct weights_source *worker_source(const struct worker *w);
 
+/* Where runs under way are kept: NULL, at first, for nowhere. Borrowed. Local. */
+struct checkpoints;
+void worker_keep(struct worker *w, const struct checkpoints *c);
+const struct checkpoints *worker_checkpoints(const struct worker *w);
+
 /* The data set of a configuration, open; the one of the trial before if its settings and the
  * root seed are the same. Borrowed until the next call. Local.
  * errors   as data_open */
