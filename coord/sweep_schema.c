@@ -256,17 +256,20 @@ static void add_record(json_t *root)
     put(root, "record.every", every);
     put(root, "record.representations.layers",
         list_of(text_schema("input, hidden.1, hidden.last, logits"), "recorded layers"));
-    json_t *at = json_pack("{s:[{s:[s,s]}, {s:s, s:i}, {s:s, s:i, s:s}]}", "anyOf", "enum",
-                           "init", "final", "type", "integer", "minimum", 1, "type", "object",
-                           "maxProperties", 1, "description", "METRIC: {above or below: LEVEL}");
+    json_t *at =
+        json_pack("{s:[{s:[s,s]}, {s:s, s:i}, {s:s, s:i, s:s}]}", "anyOf", "enum", "init",
+                  "final", "type", "integer", "minimum", 1, "type", "object", "maxProperties",
+                  1, "description", "METRIC: {above or below: LEVEL}");
     put(root, "record.representations.at", list_of(at, "moments; default: final"));
-    json_t *set = json_pack("{s:s, s:{s:{s:[s,s]}, s:{s:s, s:i}, s:{s:s}}, s:b}", "type",
-                            "object", "properties", "split", "enum", "train", "test", "n",
-                            "type", "integer", "minimum", 1, "data", "type", "object",
-                            "additionalProperties", 0);
-    put(root, "record.representations.probe",
-        json_pack("{s:[O, {s:s, s:o}], s:s}", "anyOf", set, "type", "object",
-                  "additionalProperties", set, "description", "one set, or several by name"));
+    json_t *set =
+        json_pack("{s:s, s:{s:{s:[s,s]}, s:{s:s, s:i}, s:{s:s}}, s:b}", "type", "object",
+                  "properties", "split", "enum", "train", "test", "n", "type", "integer",
+                  "minimum", 1, "data", "type", "object", "additionalProperties", 0);
+    json_t *probe = root;
+    static const char *const path[] = {"record", "representations", "probe"};
+    for (int i = 0; i < 3; i++)
+        probe = json_object_get(json_object_get(probe, "properties"), path[i]);
+    json_object_set_new(probe, "additionalProperties", set); /* several, by their names */
 }
 
 static void add_rest(json_t *root)
