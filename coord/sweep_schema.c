@@ -269,7 +269,8 @@ static void add_record(json_t *root)
     static const char *const path[] = {"record", "representations", "probe"};
     for (int i = 0; i < 3; i++)
         probe = json_object_get(json_object_get(probe, "properties"), path[i]);
-    json_object_set_new(probe, "additionalProperties", set); /* several, by their names */
+    json_object_set_new(probe, "patternProperties", /* several, by their names */
+                        json_pack("{s:o}", "^(?!split$|n$|data$)", set));
 }
 
 static void add_rest(json_t *root)
