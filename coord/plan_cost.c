@@ -13,7 +13,7 @@ static const double efficiency = 0.4; /* of a step against a product alone */
 
 static const double row_bytes = 64; /* id, state, seed, seconds, ... of a trial */
 static const double metadata_bytes = 65536;
-static const double event_bytes = 100;   /* a line of the journal; three for each trial */
+static const double event_bytes = 100;     /* a line of the journal; three for each trial */
 static const double process_bytes = 3.4e7; /* program, MPI and BLAS buffers */
 
 void plan_cost(const struct plan *p, struct plan_cost *out)

@@ -1,9 +1,9 @@
 /* op_convolution.c - the convolution of images [H, W, C] with kernels [out, C / groups, k, k], as
  * in PyTorch.
  *
- * By oneDNN where it is; the plain form is for checking and for machines without. There the pixels under each place of
- * the window become a row of a matrix, tap by tap, and a matrix product does the rest. A sample
- * at a time, so that its result does not depend on the others. */
+ * By oneDNN where it is; the plain form is for checking and for machines without. There the
+ * pixels under each place of the window become a row of a matrix, tap by tap, and a matrix
+ * product does the rest. A sample at a time, so that its result does not depend on the others. */
 #include <string.h>
 
 #include "worker/blas.h"
