@@ -11,23 +11,24 @@
 
 /* Never renumber: the numbers are part of every result. Add at the end. */
 enum rng_purpose {
-    RNG_SEED = 1,  /* deriving one seed from others */
-    RNG_WORLD,     /* what a synthetic data set is made of (a teacher's weights) */
-    RNG_TRAIN,     /* training samples */
-    RNG_TEST,      /* test samples */
-    RNG_SUBSET,    /* which training samples a finite world holds */
-    RNG_INIT,      /* initial weights, index = parameter number */
-    RNG_ORDER,     /* epoch permutations, index = epoch */
-    RNG_AUGMENT,   /* augmentation of samples */
-    RNG_NOISE,     /* label noise */
-    RNG_PROBE,     /* choice of probes */
-    RNG_BOOTSTRAP, /* resampling in intervals */
-    RNG_TESTING,   /* the project's own tests */
-    RNG_DROPOUT,   /* dropout masks, index = step and node */
-    RNG_METRIC,    /* augmentation of samples that train metrics are measured on */
-    RNG_MIXUP,     /* partners and weights of mixup, index = step */
-    RNG_PRIOR,     /* class priors: which candidates are taken, which classes are large */
-    RNG_DYNAMICS,  /* random directions in which a network is measured */
+    RNG_SEED = 1,   /* deriving one seed from others */
+    RNG_WORLD,      /* what a synthetic data set is made of (a teacher's weights) */
+    RNG_TRAIN,      /* training samples */
+    RNG_TEST,       /* test samples */
+    RNG_SUBSET,     /* which training samples a finite world holds */
+    RNG_INIT,       /* initial weights, index = parameter number */
+    RNG_ORDER,      /* epoch permutations, index = epoch */
+    RNG_AUGMENT,    /* augmentation of samples */
+    RNG_NOISE,      /* label noise */
+    RNG_PROBE,      /* choice of probes */
+    RNG_BOOTSTRAP,  /* resampling in intervals */
+    RNG_TESTING,    /* the project's own tests */
+    RNG_DROPOUT,    /* dropout masks, index = step and node */
+    RNG_METRIC,     /* augmentation of samples that train metrics are measured on */
+    RNG_MIXUP,      /* partners and weights of mixup, index = step */
+    RNG_PRIOR,      /* class priors: which candidates are taken, which classes are large */
+    RNG_DYNAMICS,   /* random directions in which a network is measured */
+    RNG_BACKGROUND, /* backgrounds of samples */
 };
 
 /* The four words of block `block`. Local. */

@@ -9,7 +9,8 @@
 const struct row *table_row(const struct table *t, int i)
 {
     INVARIANT(i >= 0 && i < t->count);
-    return (const struct row *)((const char *)t->rows + (size_t)i * t->stride);
+    if (i < t->n_first) return table_row(t->first, i);
+    return (const struct row *)((const char *)t->rows + (size_t)(i - t->n_first) * t->stride);
 }
 
 int table_find(const struct table *t, const char *name)

@@ -21,6 +21,8 @@ struct table {
     const void *rows; /* array of structs that start with struct row */
     size_t stride;    /* size of one such struct */
     int count;
+    const struct table *first; /* a table of the same structs whose rows come before; or NULL */
+    int n_first;               /* of count */
 };
 
 /* Makes a struct table of a static array whose elements start with a struct row. */
@@ -28,6 +30,14 @@ struct table {
     {                                                                                          \
         .kind = (kind_), .rows = (array), .stride = sizeof *(array),                           \
         .count = (int)(sizeof(array) / sizeof *(array))                                        \
+    }
+
+/* The same, behind the n rows of another table. */
+#define TABLE_BEHIND(first_, n, kind_, array)                                                  \
+    {                                                                                          \
+        .kind = (kind_), .rows = (array), .stride = sizeof *(array),                           \
+        .count = (n) + (int)(sizeof(array) / sizeof *(array)), .first = (first_),              \
+        .n_first = (n)                                                                         \
     }
 
 /* Row i. Local. */

@@ -10,9 +10,12 @@
 #include "worker/data_array.h"
 #include "worker/data_cifar.h"
 #include "worker/data_cifar5m.h"
+#include "worker/data_feature_model.h"
 #include "worker/data_fitted.h"
 #include "worker/data_gaussian.h"
 #include "worker/data_idx.h"
+
+#define FEATURES "arXiv 2406.03345, section 3 and released code"
 
 static const struct row split_rows[] = {
     [SPLIT_TRAIN] = {"train", "training samples", NULL},
@@ -30,8 +33,30 @@ const struct table worlds = TABLE("world", world_rows);
 static const struct row label_set_rows[] = {
     [LABELS_FINE] = {"fine", "100 classes", NULL},
     [LABELS_COARSE] = {"coarse", "20 superclasses", NULL},
+    [LABELS_LINEAR] = {"linear", "cores are y z with z in [0, 1]^d: linearly separable",
+                       FEATURES},
+    [LABELS_SPHERE] = {"sphere", "cores on a sphere of radius 1 or, y = -1, of radius 2",
+                       FEATURES},
 };
 const struct table label_sets = TABLE("label set", label_set_rows);
+
+static const struct row data_seed_rows[] = {
+    [DATA_SEED_ROOT] = {"root", "all trials of the sweep have the same samples", NULL},
+    [DATA_SEED_TRIAL] = {"trial", "each of a configuration's seeds has samples of its own",
+                         NULL},
+};
+const struct table data_seeds = TABLE("data seed", data_seed_rows);
+
+static const struct row replay_rows[] = {
+    [REPLAY_NONE] = {"none", "fresh cores", NULL},
+    [REPLAY_RELEASED] = {"released", "the cores of the training samples", FEATURES},
+};
+const struct table replays = TABLE("replay", replay_rows);
+
+uint64_t data_root(const struct task *t)
+{
+    return t->config.seeds.data == DATA_SEED_TRIAL ? rng_seed(t->root, t->seed) : t->root;
+}
 
 static const struct stream stream_rows[] = {
     {{"fashion_mnist", "70,000 images of clothing, 28 x 28, 10 classes", "arXiv 1708.07747"},
@@ -92,6 +117,13 @@ static const struct stream stream_rows[] = {
      data_fitted_open,
      data_fitted_close,
      data_fitted_fetch},
+    {{"feature_model", "core and background features in orthogonal subspaces, two classes",
+      "arXiv 2406.03345, definition 1"},
+     data_feature_model_shape,
+     data_feature_model_open,
+     data_feature_model_close,
+     data_feature_model_fetch,
+     .has_background = true},
 };
 const struct table streams = TABLE("stream", stream_rows);
 
@@ -114,7 +146,7 @@ struct data_failure {
 
 enum err_code data_open(const struct config *c, uint64_t root, struct data *out, struct err *e)
 {
-    struct data data = {.stream = stream_of(c)};
+    struct data data = {.stream = stream_of(c), .background_scale = c->data.background_scale};
     *out = (struct data){0};
     TRY(data.stream->shape(c, &data.shape, e));
     TRY(classes_open(c, root, data.shape.classes, &data.classes, e));

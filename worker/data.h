@@ -18,8 +18,11 @@ enum split { SPLIT_TRAIN, SPLIT_TEST };
 extern const struct table splits; /* train, test */
 extern const struct table worlds; /* real, ideal */
 
-enum label_set { LABELS_FINE, LABELS_COARSE };
-extern const struct table label_sets; /* fine, coarse */
+enum label_set { LABELS_FINE, LABELS_COARSE, LABELS_LINEAR, LABELS_SPHERE };
+extern const struct table label_sets; /* fine, coarse, linear, sphere */
+
+extern const struct table data_seeds; /* root, trial */
+extern const struct table replays;    /* none, released */
 
 enum { DATA_MAX_DIMS = 3 };
 
@@ -33,12 +36,16 @@ struct data_shape {
     real black;      /* images: what a pixel of value 0 is as a number */
 };
 
+/* The seed that a trial's data set is opened with. Local. */
+uint64_t data_root(const struct task *t);
+
 /* An open data set. Read-only after opening but for its failure, shared by all trials of a
  * worker. */
 struct data {
     const struct stream *stream;
     struct data_shape shape;
-    struct classes classes; /* priors and label noise */
+    struct classes classes;  /* priors and label noise */
+    double background_scale; /* of a stream with backgrounds; a copy may have another one */
     void *inner;
     struct data_failure *failure;
 };
@@ -63,6 +70,8 @@ struct stream {
      * A file that cannot be read any more gives samples of zeros, and data_failed tells. */
     void (*fetch)(const struct data *data, enum split split, const int64_t *index, int64_t n,
                   real *x, int32_t *label);
+
+    bool has_background; /* samples are a core and data->background_scale times a background */
 };
 
 /* All streams: rows of struct stream. */

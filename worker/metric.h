@@ -24,6 +24,9 @@ enum metric_need {
     METRIC_SPECTRUM = 512, /* with FEATURES: its eigenvalues */
     METRIC_SHARPNESS = 1024,
     METRIC_TRACE = 2048,
+
+    METRIC_OOD = 4096,     /* a pass over the shifted test set */
+    METRIC_SHIFTED = 8192, /* a hook's passes: the test set, both shifted sets */
 };
 
 /* Averages over a set of samples; the members are doubles. */
@@ -36,7 +39,7 @@ struct evaluation {
 
 /* What is known at a record; NaN where nobody asked. */
 struct measured {
-    struct evaluation train, test;
+    struct evaluation train, test, ood;
     double grad_norm, weight_norm, lr;
     double weight_distance, weight_movement;
     double kernel_drift, kernel_alignment;
@@ -53,7 +56,9 @@ struct metric {
     double (*value)(const struct measured *m); /* NULL: an experiment's hook measures it */
 };
 
-/* The metrics of plain training: rows of struct metric. */
+/* The metrics of plain training: rows of struct metric. An experiment's own stand behind them
+ * (TABLE_BEHIND). */
+enum { METRICS = 27 };
 extern const struct table metrics;
 
 #endif

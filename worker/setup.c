@@ -113,7 +113,7 @@ static enum err_code resolve_sizes(struct setup *s, struct err *e)
                    "optim.batch: a batch of %lld is larger than the training set of %lld",
                    (long long)s->batch, (long long)s->n_train);
     s->steps_per_epoch = s->n_train / (s->batch / s->views);
-    if (s->needs & (METRIC_TEST | METRIC_FEATURES))
+    if (s->needs & (METRIC_TEST | METRIC_FEATURES | METRIC_OOD | METRIC_SHIFTED))
         TRY(split_size("data.test", c->data.test, s->data.pool[SPLIT_TEST], &s->n_test, e));
     int64_t subset = s->record->test_subset;
     s->n_test_subset = subset ? min(subset, s->n_test) : s->n_test;
@@ -160,6 +160,19 @@ static enum err_code resolve_records(struct setup *s, struct arena *arena, struc
     return ERR_OK;
 }
 
+/* What metrics ask of the stream. */
+static enum err_code check_shifted(const struct setup *s, struct err *e)
+{
+    const struct stream *stream = (const void *)table_row(&streams, s->config->data.name);
+    for (int i = 0; i < s->record->n_metrics; i++)
+        if (s->metric[i]->needs & (METRIC_OOD | METRIC_SHIFTED) && !stream->has_background)
+            return ERR(
+                e, ERR_CONFIG,
+                "record.metrics: %s wants samples with backgrounds to shift; %s has none",
+                s->metric[i]->row.name, stream->row.name);
+    return ERR_OK;
+}
+
 static enum err_code resolve_metrics(struct setup *s, const struct table *known, struct err *e)
 {
     for (int i = 0; i < s->record->n_metrics; i++) {
@@ -170,7 +183,7 @@ static enum err_code resolve_metrics(struct setup *s, const struct table *known,
         s->metric[i] = (const void *)table_row(known, row);
         s->needs |= s->metric[i]->needs;
     }
-    return ERR_OK;
+    return check_shifted(s, e);
 }
 
 /* The pool of each probe set; its samples must fit the network. */
@@ -202,6 +215,11 @@ static enum err_code resolve_layers(struct setup *s, struct err *e)
 {
     const struct record *r = s->record;
     if (r->n_layers == 0) return ERR_OK;
+    if (s->config->seeds.data == DATA_SEED_TRIAL)
+        return ERR(
+            e, ERR_CONFIG,
+            "seeds.data: with samples of its own for each seed there are no common probes "
+            "to compare representations on; say root");
     TRY(resolve_probes(s, e));
     for (int i = 0; i < r->n_layers; i++) {
         TRY(graph_need_layer(&s->graph, "record.representations", r->layer[i], &s->layer[i],
@@ -323,11 +341,13 @@ static enum err_code resolve_network(struct setup *s, struct arena *arena, struc
 static enum err_code check_features(const struct setup *s, struct err *e)
 {
     const struct record *r = s->record;
-    int64_t n[2 + TASK_MAX_PROBE_SETS] = {s->n_train, s->n_test};
-    for (int i = 0; r->n_layers && i < r->n_probe_sets; i++) n[2 + i] = r->probe[i].n;
+    int64_t n[4 + TASK_MAX_PROBE_SETS] = {s->n_train, s->n_test};
+    if (s->needs & (METRIC_OOD | METRIC_SHIFTED)) n[2] = s->n_test;
+    if (s->needs & METRIC_SHIFTED) n[3] = s->n_train;
+    for (int i = 0; r->n_layers && i < r->n_probe_sets; i++) n[4 + i] = r->probe[i].n;
     double budget = SAMPLES_BUDGET;
     if (!parent_of(s->parents, ROLE_FEATURES)) return ERR_OK;
-    for (int i = 0; i < 2 + TASK_MAX_PROBE_SETS; i++)
+    for (int i = 0; i < 4 + TASK_MAX_PROBE_SETS; i++)
         if (n[i] > 0 && samples_held(&s->data, n[i], &budget) == 0)
             return ERR(e, ERR_CONFIG,
                        "data.layer: %lld samples of %lld features are more than a worker holds "
@@ -371,6 +391,9 @@ double setup_samples_bytes(const struct setup *s)
     int sets = s->record->n_layers ? s->record->n_probe_sets : 0;
     double budget = SAMPLES_BUDGET, bytes = samples_held(&s->data, s->n_train, &budget);
     bytes += samples_held(&s->data, s->n_test, &budget);
+    bool both = s->needs & METRIC_SHIFTED;
+    if (s->needs & METRIC_OOD || both) bytes += samples_held(&s->data, s->n_test, &budget);
+    if (both) bytes += samples_held(&s->data, s->n_train, &budget);
     for (int i = 0; i < sets; i++)
         bytes += samples_held(&s->data, s->record->probe[i].n, &budget);
     return bytes;
@@ -384,8 +407,10 @@ static double eval_flops(const struct setup *s)
     if (s->loss->needs & LOSS_TEACHER) forward += teacher_flops(&s->teacher);
     double train = (double)(s->n_records - 1) * (double)s->n_subset + (double)s->n_train;
     if (s->needs & METRIC_TRAIN) samples += train;
-    if (s->needs & METRIC_TEST)
-        samples += (double)(s->n_records - 1) * (double)s->n_test_subset + (double)s->n_test;
+    double test = (double)(s->n_records - 1) * (double)s->n_test_subset + (double)s->n_test;
+    if (s->needs & METRIC_TEST) samples += test;
+    if (s->needs & METRIC_OOD) samples += test;
+    if (s->needs & METRIC_SHIFTED) samples += 2 * (test + train);
     for (int i = 0; s->record->n_layers && i < s->record->n_probe_sets; i++)
         samples += (double)s->record->n_slots * (double)s->record->probe[i].n;
     double backward = s->needs & METRIC_GRADIENT ? graph_backward_flops(&s->graph) : 0;

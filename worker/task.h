@@ -22,6 +22,8 @@ enum {
 };
 
 enum world { WORLD_REAL, WORLD_IDEAL };
+enum data_seed { DATA_SEED_ROOT, DATA_SEED_TRIAL };
+enum replay { REPLAY_NONE, REPLAY_RELEASED };
 enum { BATCH_FULL = -1 };   /* optim.batch: full */
 enum { SEED_FOLLOWS = -1 }; /* a number of struct config.seeds: "trial" or "root" */
 enum { STEPS_NONE = -1 };   /* optim.steps: given by epochs; 0 is: train nothing */
@@ -38,6 +40,12 @@ struct config {
         int64_t teacher_width;
         int base; /* streams: what a fitted one is fitted to */
         int64_t components;
+        int64_t core_dim, background_dim, input_dim; /* of a feature model */
+        int64_t n;                                   /* samples it has; 0: endless */
+        int64_t domains;
+        double core_strength, background_strength;
+        double background_scale, ood_scale; /* in the splits; in the shifted test set */
+        int replay;                         /* replays */
         char path[TASK_PATH];
         int augment; /* augmentations */
         int64_t pad, cutout;
@@ -101,6 +109,7 @@ struct config {
     struct {
         int64_t init, order, augment; /* SEED_FOLLOWS: the trial's seed */
         int64_t subset, noise;        /* SEED_FOLLOWS: the root seed */
+        int data;                     /* data_seeds */
     } seeds;
     _Alignas(16) unsigned char extra[512]; /* an experiment's own settings */
 };

@@ -130,6 +130,7 @@ static void measure(struct trainer *t)
     }
     int64_t n_test = last ? s->n_test : s->n_test_subset;
     if (s->needs & METRIC_TEST) trainer_evaluate(t, &t->sets->test, n_test, false, &m->test);
+    if (s->needs & METRIC_OOD) trainer_evaluate(t, &t->sets->ood, n_test, false, &m->ood);
 }
 
 /* Record number r: measures, and stores unless the loss shows divergence. */
@@ -371,7 +372,7 @@ enum err_code trainer_run(struct worker *worker, const struct trial *trial,
         .checkpoints = worker_checkpoints(worker),
         .setup = {.config = &task->config, .parents = &task->parents, .record = trial->record}};
     const struct data *data;
-    TRY(worker_data(worker, &task->config, task->root, &data, e));
+    TRY(worker_data(worker, &task->config, data_root(task), &data, e));
     t.setup.data = data->shape;
     TRY(setup_init(&t.setup, hooks->metrics, arena, e));
     TRY(worker_samples(worker, &t.setup, &t.sets, e));

@@ -19,6 +19,7 @@ struct data_key {
 /* What the sets taken from it depend on. */
 struct sets_key {
     int64_t n_train, whole, n_test;
+    unsigned shifted; /* METRIC_OOD, METRIC_SHIFTED */
     int n_probe_sets;
     struct probe_set probe[TASK_MAX_PROBE_SETS];
     struct parent network; /* that makes features; zero: none */
@@ -34,6 +35,7 @@ struct worker {
     struct data data;
     struct data probe_data[TASK_MAX_PROBE_SETS]; /* of probe sets with data of their own */
     struct data features;                        /* shape of the sets, if a network made them */
+    struct data ood; /* the data set but for the scale of its backgrounds; borrows from it */
     struct worker_sets sets;
     bool has_data, has_sets;
     struct arena sets_arena, trial_arena;
@@ -199,6 +201,24 @@ static enum err_code make_probes(struct worker *w, const struct config *trial,
     return load_in_order(w, probe, budget, e);
 }
 
+/* Sets of the same samples with shifted backgrounds. */
+static enum err_code make_shifted(struct worker *w, const struct setup *s,
+                                  const struct sets_key *key, double *budget, struct err *e)
+{
+    struct worker_sets *sets = &w->sets;
+    w->ood = w->data;
+    w->ood.background_scale = s->config->data.ood_scale;
+    sets->ood = (struct samples){&w->ood, SPLIT_TEST, key->n_test};
+    sets->ood_train = (struct samples){.data = &w->ood};
+    if (key->shifted) TRY(load_in_order(w, &sets->ood, budget, e));
+    if (!(key->shifted & METRIC_SHIFTED)) return ERR_OK;
+    sets->ood_train = sets->train;
+    sets->ood_train.data = &w->ood;
+    sets->ood_train.x = NULL;
+    sets->ood_train.label = NULL;
+    return samples_load(&sets->ood_train, budget, &w->sets_arena, e);
+}
+
 /* Makes features of all sets, which hold no samples so far. */
 static enum err_code make_features(struct worker *w, const struct setup *s,
                                    const struct parent *network, int n_probe_sets,
@@ -210,6 +230,8 @@ static enum err_code make_features(struct worker *w, const struct setup *s,
     TRY(features_load(f, &sets->train, &w->features, &w->sets_arena, e));
     if (s->config->data.standardize) TRY(features_standardize(f, &sets->train, e));
     TRY(features_load(f, &sets->test, &w->features, &w->sets_arena, e));
+    TRY(features_load(f, &sets->ood, &w->features, &w->sets_arena, e));
+    TRY(features_load(f, &sets->ood_train, &w->features, &w->sets_arena, e));
     for (int i = 0; i < n_probe_sets; i++)
         TRY(features_load(f, &sets->probe[i], &w->features, &w->sets_arena, e));
     return ERR_OK;
@@ -226,6 +248,7 @@ static enum err_code make_sets(struct worker *w, const struct setup *s,
     TRY(data->shape.pool[SPLIT_TRAIN] == INT64_MAX ? choose_endless(w, key, &budget, e)
                                                    : choose_finite(w, key, &budget, e));
     TRY(load_in_order(w, &sets->test, &budget, e));
+    TRY(make_shifted(w, s, key, &budget, e));
     for (int i = 0; i < key->n_probe_sets; i++)
         TRY(make_probes(w, s->config, &key->probe[i], i, &budget, e));
     if (!network) return ERR_OK;
@@ -243,6 +266,7 @@ enum err_code worker_samples(struct worker *w, const struct setup *s,
     key.n_train = s->n_train;
     key.whole = s->whole;
     key.n_test = s->n_test;
+    key.shifted = s->needs & (METRIC_OOD | METRIC_SHIFTED);
     key.n_probe_sets = s->record->n_layers ? s->record->n_probe_sets : 0;
     memcpy(key.probe, s->record->probe, sizeof key.probe);
     const struct parent *network = parent_of(s->parents, ROLE_FEATURES);

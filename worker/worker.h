@@ -42,12 +42,15 @@ enum err_code worker_data_failed(const struct worker *w, struct err *e);
 /* The sets that a trial draws from, likewise kept from trial to trial. */
 struct worker_sets {
     struct samples train, test, probe[TASK_MAX_PROBE_SETS];
+    struct samples ood;       /* the test set with data.ood_scale instead of background_scale */
+    struct samples ood_train; /* the training set likewise: the same cores in the same order */
     struct samples pool; /* what an ideal world draws from; never held. Endless: n is nothing */
 };
 
 /* Training set: a subset of a finite pool, or the first samples of an endless stream; which
  * ones seeds.subset says, and data.prior. Test set: the first samples of its split. Probes: see
- * probe.h. Sets are held in memory as far as SAMPLES_BUDGET reaches, the training set first.
+ * probe.h. Shifted sets are there where a metric needs them. Sets are held in memory as far as
+ * SAMPLES_BUDGET reaches, the training set first.
  * Call worker_data before, for the same trial. Borrowed until the next call. Local.
  * errors   ERR_NOMEM */
 enum err_code worker_samples(struct worker *w, const struct setup *s,
