@@ -8,10 +8,17 @@
 
 struct worker;
 
+/* What a setting is unless the sweep file says otherwise, where an experiment has its own idea of
+ * that. */
+struct experiment_default {
+    const char *key, *text;
+};
+
 struct experiment {
     struct row row;
     const struct table *fields;  /* config_fields, perhaps with rows of its own behind them */
     const struct table *metrics; /* rows of struct metric (worker/metric.h) */
+    const struct experiment_default *defaults; /* ends with a key of NULL; NULL: none */
 
     /* Sizes and costs of a trial that has such parents (their rows do not matter), without
      * running it. Local.
