@@ -1,7 +1,8 @@
-/* record.c - recording grids. */
+/* record.c - recording grids, recorded arrays. */
 #include "worker/record.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/err.h"
 
@@ -28,5 +29,19 @@ int64_t record_steps(const struct record *r, int64_t steps, int64_t max, int64_t
         before = step;
         count++;
     }
+    return count;
+}
+
+int record_array(const struct record *r, const char *name)
+{
+    for (int i = 0; i < r->n_arrays; i++)
+        if (strcmp(r->array[i], name) == 0) return i;
+    return -1;
+}
+
+int64_t record_array_count(const struct trial_shape *shape, int i)
+{
+    int64_t count = shape->array_dims[i] > 0;
+    for (int k = 0; k < shape->array_dims[i]; k++) count *= shape->array_size[i][k];
     return count;
 }
