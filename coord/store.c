@@ -42,7 +42,7 @@ struct store {
     struct target *weights_data, *array_data; /* [n_weights], [n_arrays] */
     struct place {
         int32_t class, member;
-    } * kept;                              /* [n_rows] of the row's weights, class -1: not kept;
+    } * kept; /* [n_rows] of the row's weights, class -1: not kept;
                                               NULL without any */
     struct place *array_at[TASK_MAX_ARRAYS]; /* [n_rows] likewise of each array */
     struct arena arena;
@@ -369,8 +369,7 @@ enum err_code store_write(struct store *s, int64_t row, const struct trial_shape
             if (view_dim(s, shape, v) > 0)
                 TRY(write_view(s, row, v, view_dim(s, shape, v), rows->layer[v], e));
         for (int i = 0; i < s->record.n_arrays; i++)
-            if (shape->array_dims[i] > 0)
-                TRY(write_array(s, row, i, shape, rows->array[i], e));
+            if (shape->array_dims[i] > 0) TRY(write_array(s, row, i, shape, rows->array[i], e));
         bool weights = has_weights(rows, result);
         if (weights) TRY(write_weights(s, row, shape->weights, rows->weights, e));
         result->checksum = checksum(s, shape, rows, weights);

@@ -49,8 +49,7 @@ static enum err_code read_class(hid_t file, const char *path, const struct recor
                    name);
     snprintf(member, sizeof member, "arrays/%s/%s/trial", array, name);
     c->n = -1;
-    c->row =
-        store_column_read(file, member, H5T_NATIVE_INT64, sizeof *c->row, &c->n, arena);
+    c->row = store_column_read(file, member, H5T_NATIVE_INT64, sizeof *c->row, &c->n, arena);
     snprintf(member, sizeof member, "arrays/%s/%s/data", array, name);
     hid_t data = H5Dopen2(file, member, H5P_DEFAULT);
     int n_dims = h5_dims(data, 1 + TASK_MAX_DIMS, dims);
@@ -96,7 +95,8 @@ static struct store_class *need_class(struct store_layout *l, int i,
     if (n_dims == 0) return NULL;
     for (int k = 0; k < l->n_arrays; k++) {
         struct store_class *c = &l->array[k];
-        if (c->view == i && c->n_dims == n_dims && !memcmp(c->size, shape->array_size[i], bytes))
+        if (c->view == i && c->n_dims == n_dims &&
+            !memcmp(c->size, shape->array_size[i], bytes))
             return c;
     }
     struct store_class *c = &l->array[l->n_arrays++];

@@ -278,9 +278,9 @@ static enum err_code read_old(struct store_old *old, const struct record *record
     char **names = h5_names(old->file, "trials", &old->arena, &n_names);
     old->n_rows = -1;
     old->id = store_column_read(old->file, "trials/id", H5T_NATIVE_UINT64, sizeof *old->id,
-                          &old->n_rows, &old->arena);
-    old->state = store_column_read(old->file, "trials/state", H5T_NATIVE_UINT8, sizeof *old->state,
-                             &old->n_rows, &old->arena);
+                                &old->n_rows, &old->arena);
+    old->state = store_column_read(old->file, "trials/state", H5T_NATIVE_UINT8,
+                                   sizeof *old->state, &old->n_rows, &old->arena);
     if (!names || !old->id || !old->state)
         return ERR(e, ERR_FORMAT, "'%s' is not a store: no readable /trials", old->path);
     hid_t step = H5Dopen2(old->file, "metrics/step", H5P_DEFAULT);
@@ -295,7 +295,7 @@ static enum err_code read_old(struct store_old *old, const struct record *record
     if (H5Lexists(old->file, "trials/stage", H5P_DEFAULT) > 0) {
         hid_t type = h5_text_type(TASK_NAME);
         old->stage = store_column_read(old->file, "trials/stage", type, sizeof *old->stage,
-                                 &old->n_rows, &old->arena);
+                                       &old->n_rows, &old->arena);
         h5_release(type);
         if (!old->stage)
             return ERR(e, ERR_FORMAT, "'%s' has no readable /trials/stage", old->path);
