@@ -443,14 +443,15 @@ static int find_in(const struct table *fields, const char *section, const char *
 
 static void check_required(const struct table *fields, const char *section, const char *skip,
                            struct yaml_file *file, const struct yaml_node *map,
-                           const void *values)
+                           const void *values, const bool *was_set)
 {
     static const struct yaml_mark start = {1, 1, 1};
     for (int i = 0; i < fields->count; i++) {
         const struct field *f = field_row(fields, i);
         const char *key = key_in(&f->row, section);
         if (!key || !(f->flags & FIELD_REQUIRED) || text_listed(skip, key)) continue;
-        if (yaml_get(map, key) || !field_applies(f, fields, values)) continue;
+        if ((was_set && was_set[i]) || yaml_get(map, key)) continue;
+        if (!field_applies(f, fields, values)) continue;
         struct complaint c = {0};
         if (f->type == FIELD_NAME)
             for (int n = 0; n < f->names->count; n++)
@@ -487,5 +488,5 @@ void field_read_section(const struct table *fields, const char *section, const c
         yaml_problem(file, map->key_mark[k], *c.hint ? c.hint : NULL, "unknown key '%.60s'%s%s",
                      key, *section ? " in " : "", section);
     }
-    check_required(fields, section, skip, file, map, values);
+    check_required(fields, section, skip, file, map, values, was_set);
 }

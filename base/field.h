@@ -60,7 +60,7 @@ enum err_code field_set(const struct field *f, const char *text, void *values, s
 /* Reads the map node as the section `section` ("model"): keys are the parts of row names behind
  * "model.". Unknown keys, wrong types and ranges become problems, and so does a FIELD_REQUIRED
  * field that applies and is missing, at the place of the section. was_set[i] (may be NULL)
- * becomes true for each field given. A section of "" reads top-level scalars. Keys of `skip`, a
+ * becomes true for each field given; one that is true before is not missing. A section of "" reads top-level scalars. Keys of `skip`, a
  * space-separated list, are left to the caller. map NULL: the file lacks the section. */
 void field_read_section(const struct table *fields, const char *section, const char *skip,
                         struct yaml_file *file, const struct yaml_node *map, void *values,

@@ -249,7 +249,7 @@ static void add_record(json_t *root)
     json_t *metrics = json_array();
     for (int i = 0; i < experiments.count; i++) {
         const struct experiment *x = (const struct experiment *)table_row(&experiments, i);
-        for (int k = 0; k < x->metrics->count; k++)
+        for (int k = i ? x->metrics->n_first : 0; k < x->metrics->count; k++)
             json_array_append_new(metrics, json_string(table_row(x->metrics, k)->name));
     }
     put(root, "record.metrics",

@@ -126,13 +126,28 @@ static bool is_sweep_setting(struct sweep_reader *r, const char *section,
     return true;
 }
 
+/* Every setting as it is before the file is read. */
+static void start_settings(struct sweep_reader *r)
+{
+    struct stage *stage = r->stage;
+    const struct experiment_default *d = r->sweep->experiment->defaults;
+    field_defaults(r->fields, &stage->base);
+    for (; d && d->key; d++) {
+        int i;
+        struct err e;
+        const struct field *f = field_find(r->fields, d->key, &i);
+        INVARIANT(f && field_set(f, d->text, &stage->base, &e) == ERR_OK);
+        stage->was_set[i] = f->flags & FIELD_REQUIRED;
+    }
+}
+
 static enum err_code read_settings(struct sweep_reader *r, const char *section_list,
                                    const struct yaml_node **teacher, struct err *e)
 {
     struct stage *stage = r->stage;
     const struct yaml_node *root = r->file->root;
     char section[TASK_NAME];
-    field_defaults(r->fields, &stage->base);
+    start_settings(r);
     for (const char *at = section_list; next_word(&at, section);) {
         const struct yaml_node *top = yaml_get(root, section);
         const struct yaml_node *own = stage->node ? yaml_get(stage->node, section) : NULL;

@@ -15,6 +15,10 @@ struct trial_array {
     struct row row;
     const char *dims;    /* names of the dimensions, "neuron statistic"; NULL: numbered */
     const char *columns; /* names of the last dimension's places, "mean sd max"; or NULL */
+/* What a setting is unless the sweep file says otherwise, where an experiment has its own idea of
+ * that. */
+struct experiment_default {
+    const char *key, *text;
 };
 
 struct experiment {
@@ -22,6 +26,7 @@ struct experiment {
     const struct table *fields;  /* config_fields, perhaps with rows of its own behind them */
     const struct table *metrics; /* rows of struct metric (worker/metric.h) */
     const struct table *arrays;  /* rows of struct trial_array, or NULL */
+    const struct experiment_default *defaults; /* ends with a key of NULL; NULL: none */
 
     /* Sizes and costs of a trial that has such parents (their rows do not matter), without
      * running it. Local.

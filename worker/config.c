@@ -6,6 +6,7 @@
 #include "worker/augment.h"
 #include "worker/classes.h"
 #include "worker/data.h"
+#include "worker/first_layer.h"
 #include "worker/loss.h"
 #include "worker/model.h"
 #include "worker/optim.h"
@@ -450,6 +451,13 @@ static const struct field rows[] = {
      AT(model.head),
      .fallback = "keep",
      .names = &heads,
+     ID},
+    {{"model.first_layer", "what the first dense layer starts from", FEATURES},
+     FIELD_NAME,
+     AT(model.first_layer),
+     .fallback = "drawn",
+     .names = &first_layers,
+     ONLY("data.name", "feature_model"),
      ID},
     {{"model.freeze",
       "parameters that are not trained: patterns of their names (1.* 3.weight), and body: all "

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "worker/first_layer.h"
 
 static const struct row head_rows[] = {
     [HEAD_KEEP] = {"keep", "what the other network has, if there is one", NULL},
@@ -104,6 +105,7 @@ enum err_code start_plan(const struct config *c, const struct parents *parents, 
     const struct parent *end = parent_of(parents, ROLE_END);
     int head;
     TRY(freeze(c, g, e));
+    TRY(first_layer_check(c, parents, g, e));
     TRY(spare(c, g, &head, e));
     if (c->model.interpolate != 0 && !(begin && end))
         return ERR(

@@ -78,6 +78,7 @@ struct config {
         double dropout, output_scale, logit_scale, compression;
         int64_t growth, patch, heads, mlp_width, tokens;
         int head;               /* heads */
+        int first_layer;        /* first_layers */
         char freeze[TASK_PATH]; /* patterns of parameters' names, and the word body */
         bool freeze_statistics;
         double interpolate; /* share of ROLE_END's weights in the start */

@@ -11,12 +11,12 @@
 #include <time.h>
 
 #include "worker/checkpoint.h"
+#include "worker/first_layer.h"
 #include "worker/represent.h"
 #include "worker/seeds.h"
 #include "worker/start.h"
 
-/* The outputs of a pass over the first n samples of a batch, as a loss takes them. */
-static struct loss_input outputs_of(struct trainer *t, const struct batch *b, int64_t n)
+struct loss_input trainer_outputs(struct trainer *t, const struct batch *b, int64_t n)
 {
     const struct node *out = graph_output(&t->setup.graph);
     bool taught = t->setup.loss->needs & LOSS_TEACHER;
@@ -51,7 +51,7 @@ void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, b
         if (augmented) feed_augment(&t->feed, set, t->step, i, &t->batch);
         if (views > 1) feed_views(&t->feed, i, &t->batch);
         graph_forward(g, t->batch.x, t->batch.n, GRAPH_EVAL);
-        struct loss_input in = outputs_of(t, &t->batch, t->batch.n);
+        struct loss_input in = trainer_outputs(t, &t->batch, t->batch.n);
         real scale = 1 / (real)(n * views);
         total += loss->value(&in, scale, gradient ? graph_output(g)->dy : NULL);
         if (!loss->no_logits) {
@@ -67,7 +67,7 @@ void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, b
 
 void trainer_backward(struct trainer *t, int64_t n, double scale, bool accumulate)
 {
-    struct loss_input in = outputs_of(t, &t->batch, n);
+    struct loss_input in = trainer_outputs(t, &t->batch, n);
     t->setup.loss->value(&in, (real)scale, graph_output(&t->setup.graph)->dy);
     graph_backward(&t->setup.graph, n, accumulate);
 }
@@ -161,7 +161,7 @@ static double batch_loss(struct trainer *t, const struct batch *b)
 {
     const struct loss *loss = t->setup.loss;
     real scale = 1 / (real)b->n, *dy = graph_output(&t->setup.graph)->dy;
-    struct loss_input in = outputs_of(t, b, b->n);
+    struct loss_input in = trainer_outputs(t, b, b->n);
     if (!b->label2) return loss->value(&in, scale, dy);
     double one = loss->value(&in, b->mix * scale, dy);
     in.label = b->label2;
@@ -179,7 +179,7 @@ static void project(struct trainer *t, const struct batch *b)
     const struct loss *kl = (const void *)table_row(&losses, table_find(&losses, "distill_kl"));
     struct config plain = *s->config;
     plain.optim.temperature = plain.optim.distill_weight = 1;
-    struct loss_input to_teacher = outputs_of(t, b, s->batch);
+    struct loss_input to_teacher = trainer_outputs(t, b, s->batch);
     to_teacher.config = &plain;
     if (!to_teacher.teacher)
         to_teacher.teacher = teacher_targets(&t->setup.teacher, b->x, s->batch);
@@ -256,7 +256,9 @@ static enum err_code start(struct trainer *t, const struct weights_source *sourc
     s->graph.noise = seed;
     TRY(teacher_start(&s->teacher, source, s->capacity, e));
     seed = seeds_trial(t->trial->task, s->config->seeds.init);
-    return start_weights(s->config, s->parents, seed, source, &s->graph, e);
+    TRY(start_weights(s->config, s->parents, seed, source, &s->graph, e));
+    first_layer_start(s->config, s->parents, seed, t->sets->train.data, &s->graph);
+    return ERR_OK;
 }
 
 /* Memory of the metrics, and what they remember of the first weights. */
@@ -388,6 +390,7 @@ enum err_code trainer_run(struct worker *worker, const struct trial *trial,
         .trial = task->trial, .attempt = task->attempt, .outcome = OUTCOME_DONE};
     enum err_code rc = start(&t, worker_source(worker), arena, e);
     if (rc == ERR_OK) rc = start_metrics(&t, arena, e);
+    if (rc == ERR_OK && hooks->start) rc = hooks->start(&t, arena, e);
     if (rc == ERR_OK)
         rc = t.setup.optimizer->minimise ? minimise(&t, hooks, e) : train(&t, hooks, e);
     if (rc == ERR_OK) rc = finish(&t, hooks, e);

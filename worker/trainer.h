@@ -40,11 +40,15 @@ struct trainer {
     bool slot_filled[TASK_MAX_SLOTS];
     const struct checkpoints *checkpoints; /* NULL: none */
     double kept_s;                         /* when the last one was made, or the run began */
+    void *own;                             /* an experiment's, made by its hook start */
 };
 
 /* What an experiment adds to plain training. */
 struct trainer_hooks {
     const struct table *metrics; /* rows of struct metric that may be recorded */
+
+    /* Optional. Before the first record: makes t->own of memory of the trial's arena. */
+    enum err_code (*start)(struct trainer *t, struct arena *arena, struct err *e);
 
     /* Optional. At each record, after the trainer has measured: values[i] is the place of
      * record.metric[i], still NaN where metric.value is NULL. */
@@ -67,6 +71,10 @@ enum err_code trainer_run(struct worker *worker, const struct trial *trial,
  * loss in t->setup.graph.dw. For hooks. Local. */
 void trainer_evaluate(struct trainer *t, const struct samples *set, int64_t n, bool gradient,
                       struct evaluation *out);
+
+/* The outputs of a forward pass over the first n samples of a batch, as a loss takes them: a
+ * teacher's are made. For hooks. Local. */
+struct loss_input trainer_outputs(struct trainer *t, const struct batch *b, int64_t n);
 
 double trainer_now_s(void); /* seconds, monotonic */
 
