@@ -15,6 +15,8 @@ struct trial_array {
     struct row row;
     const char *dims;    /* names of the dimensions, "neuron statistic"; NULL: numbered */
     const char *columns; /* names of the last dimension's places, "mean sd max"; or NULL */
+};
+
 /* What a setting is unless the sweep file says otherwise, where an experiment has its own idea of
  * that. */
 struct experiment_default {
