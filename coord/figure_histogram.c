@@ -317,10 +317,10 @@ static void write_words(const struct histogram *h)
              spec->array, *spec->hue ? " by " : "", spec->hue);
     text_add(
         &f->caption,
-        "Share of the values of %s%s%s in each of %lld bins from %.3g to %.3g, over all rows "
-        "of the networks together.",
-        spec->array, *spec->column ? ", column " : "", spec->column, (long long)spec->bins,
-        h->low, h->high);
+        "%s%s%s: the share of the values in each of %lld bins from %.3g to %.3g, all rows of "
+        "all networks together.",
+        spec->column, *spec->column ? " of " : "", spec->array, (long long)spec->bins, h->low,
+        h->high);
     say_numbers(h, &f->caption);
     figure_trials_say(&h->trials, spec, &f->caption);
     say_answer(h, &f->answer);

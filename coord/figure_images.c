@@ -149,6 +149,10 @@ static double label_in(const struct images *x)
 static void find_height(const struct images *x)
 {
     const double margin_in = 0.03;
+    if (x->n_strips == 0) {
+        x->f->height_in = 0.3;
+        return;
+    }
     double room = x->f->venue->width_in - label_in(x) - margin_in;
     x->f->height_in = 2 * margin_in + room * (double)down(x) / (double)across(x);
 }
@@ -210,11 +214,7 @@ static void say_networks(const struct images *x, struct text *t)
         others |= x->strip[k].others;
     }
     char name[FIGURE_NAME];
-    if (x->n_strips == 0) {
-        text_add(t, " There is nothing to show.");
-        return;
-    }
-    if (same)
+    if (same && x->n_strips)
         text_add(t, " Seed %llu%s.", (unsigned long long)trials->r->seed[x->strip[0].trial],
                  x->n_strips > 1 ? " in each row" : "");
     for (int64_t k = 0; k < x->n_strips && !same; k++)
@@ -229,12 +229,15 @@ static void write_words(const struct images *x)
 {
     struct figure *f = x->f;
     text_add(&f->title, "%s%s%s", x->spec->array, *x->spec->hue ? " by " : "", x->spec->hue);
-    text_add(&f->caption,
-             "The first %lld image%s of %s of one network%s%s; %.4g is black, %.4g "
-             "is white.",
-             (long long)x->most, x->most == 1 ? "" : "s", x->spec->array,
-             *x->spec->hue ? " for each value of " : "", x->spec->hue, x->spec->low,
-             x->spec->high);
+    if (x->n_strips)
+        text_add(
+            &f->caption,
+            "The first %lld image%s of %s of one network%s%s; %.4g is black, %.4g is white.",
+            (long long)x->most, x->most == 1 ? "" : "s", x->spec->array,
+            *x->spec->hue ? " for each value of " : "", x->spec->hue, x->spec->low,
+            x->spec->high);
+    else
+        text_add(&f->caption, "Images of %s: there are none to show.", x->spec->array);
     say_networks(x, &f->caption);
     figure_trials_say(&x->trials, x->spec, &f->caption);
 }

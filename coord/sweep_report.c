@@ -258,12 +258,11 @@ static void check_column(struct sweep_reader *r, const struct yaml_node *map, co
 {
     char near[TASK_NAME], hint[160];
     const struct yaml_node *at = yaml_get(map, "column");
-    int64_t number;
     if (!at && array->columns && strcmp(type, "histogram") == 0)
         yaml_problem(r->file, map->mark, array->columns, "%s: column is missing", type);
     if (!at || at->kind != YAML_SCALAR) return;
     if (!array->columns) {
-        if (!yaml_integer(at, &number) || number < 0)
+        if (!*at->text || at->text[strspn(at->text, "0123456789")])
             yaml_problem(r->file, at->mark, "write its number, from 0",
                          "column: those of '%s' have no names", array->row.name);
         return;
