@@ -7,8 +7,6 @@
 
 #include <math.h>
 
-#include "worker/record.h"
-
 /* Roughly what small multilayer perceptrons take on cores with AVX2 or AVX-512. */
 static const double step_s = 1e-5, trial_s = 2e-4;
 static const double efficiency = 0.4; /* of a step against a product alone */
@@ -23,7 +21,7 @@ static double arrays_bytes(const struct record *r, const struct trial_shape *sha
 {
     double bytes = 0;
     for (int i = 0; i < r->n_arrays; i++)
-        bytes += sizeof(float) * (double)record_array_count(shape, i);
+        bytes += sizeof(float) * (double)task_array_count(shape, i);
     return bytes;
 }
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 
 /* A varied field, or `stage`: a number per trial, and its text. */
@@ -87,6 +88,10 @@ const struct results_alignment *results_alignment(const struct results *r, const
 enum err_code results_array(const struct results *r, const char *name, int64_t trial,
                             struct results_array *out, struct err *e);
 void results_array_clear(struct results_array *a);
+
+/* Names of the arrays that a store keeps, NULL without any; *n of them. Memory comes from the
+ * arena. Local. */
+char **results_arrays(const char *store_path, struct arena *arena, int *n);
 
 /* Place of a column by its name, or by its number where columns have no names; -1: none. */
 int64_t results_array_column(const struct results_array *a, const char *name);

@@ -111,6 +111,17 @@ enum err_code results_array(const struct results *r, const char *name, int64_t t
     return rc;
 }
 
+char **results_arrays(const char *store_path, struct arena *arena, int *n)
+{
+    *n = 0;
+    h5_quiet();
+    hid_t file = h5_open_read(store_path);
+    bool any = file >= 0 && H5Lexists(file, "arrays", H5P_DEFAULT) > 0;
+    char **names = any ? h5_names(file, "arrays", arena, n) : NULL;
+    h5_release(file);
+    return names;
+}
+
 int64_t results_array_column(const struct results_array *a, const char *name)
 {
     int64_t columns = a->n_dims ? a->size[a->n_dims - 1] : 0, k = 0;

@@ -18,7 +18,6 @@
 
 #include "coord/h5.h"
 #include "coord/store_layout.h"
-#include "worker/record.h"
 
 enum { ID, STATE, SEED, SECONDS, WORKER, CHECKSUM, STEPS_DONE }; /* places in store_columns */
 
@@ -345,7 +344,7 @@ static uint64_t checksum(const struct store *s, const struct trial_shape *shape,
     for (int i = 0; i < s->record.n_arrays; i++)
         if (shape->array_dims[i] > 0)
             XXH64_update(state, rows->array[i],
-                         (size_t)record_array_count(shape, i) * sizeof(float));
+                         (size_t)task_array_count(shape, i) * sizeof(float));
     uint64_t sum = XXH64_digest(state);
     XXH64_freeState(state);
     return sum;

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "coord/store_layout.h"
-#include "worker/record.h"
 
 const char *store_array_path(const struct record *record, const struct store_class *c,
                              char *out, size_t size)
@@ -100,7 +99,7 @@ static struct store_class *need_class(struct store_layout *l, int i,
             return c;
     }
     struct store_class *c = &l->array[l->n_arrays++];
-    *c = (struct store_class){.view = i, .n_dims = n_dims, .d = record_array_count(shape, i)};
+    *c = (struct store_class){.view = i, .n_dims = n_dims, .d = task_array_count(shape, i)};
     memcpy(c->size, shape->array_size[i], bytes);
     return c;
 }

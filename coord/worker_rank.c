@@ -11,7 +11,6 @@
 #include "base/comm.h"
 #include "coord/store.h"
 #include "worker/checkpoint.h"
-#include "worker/record.h"
 #include "worker/worker.h"
 
 struct worker_rank {
@@ -70,7 +69,7 @@ static enum err_code arrays_create(struct arena *arena, int n, const struct tria
     out->array = arena_array(arena, (size_t)n + 1, sizeof *out->array);
     bool ok = out->array;
     for (int i = 0; ok && i < n; i++) {
-        int64_t count = record_array_count(shape, i);
+        int64_t count = task_array_count(shape, i);
         if (count == 0) continue;
         out->array[i] = arena_array(arena, (size_t)count, sizeof(float));
         ok = out->array[i] != NULL;

@@ -38,10 +38,3 @@ int record_array(const struct record *r, const char *name)
         if (strcmp(r->array[i], name) == 0) return i;
     return -1;
 }
-
-int64_t record_array_count(const struct trial_shape *shape, int i)
-{
-    int64_t count = shape->array_dims[i] > 0;
-    for (int k = 0; k < shape->array_dims[i]; k++) count *= shape->array_size[i][k];
-    return count;
-}

@@ -15,7 +15,4 @@ int64_t record_steps(const struct record *r, int64_t steps, int64_t max, int64_t
 /* Place of an array among those recorded, or -1. Local. */
 int record_array(const struct record *r, const char *name);
 
-/* Numbers of recorded array i, 0 if the trial has none of it. Local. */
-int64_t record_array_count(const struct trial_shape *shape, int i);
-
 #endif

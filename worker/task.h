@@ -221,6 +221,14 @@ struct trial_shape {
     int64_t array_size[TASK_MAX_ARRAYS][TASK_MAX_DIMS];
 };
 
+/* Numbers of recorded array i, 0 if the trial has none of it. Local. */
+static inline int64_t task_array_count(const struct trial_shape *shape, int i)
+{
+    int64_t count = shape->array_dims[i] > 0;
+    for (int k = 0; k < shape->array_dims[i]; k++) count *= shape->array_size[i][k];
+    return count;
+}
+
 enum outcome { OUTCOME_DONE, OUTCOME_DIVERGED, OUTCOME_FAILED };
 
 /* What a worker reports. */
