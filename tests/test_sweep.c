@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "coord/plan.h"
 #include "tests/check_main.h"
+#include "worker/data.h"
 #include "worker/metric.h"
 #include "worker/probe.h"
 
@@ -279,6 +280,35 @@ START_TEST(test_axis_values)
 }
 END_TEST
 
+/* A name in a table stands for one row, also where a table stands behind another. */
+START_TEST(test_names_are_unique)
+{
+    for (int i = 0; i < experiments.count; i++) {
+        const struct experiment *x = (const void *)table_row(&experiments, i);
+        const struct table *const tables[] = {x->metrics, x->fields};
+        for (int t = 0; t < 2; t++)
+            for (int k = 0; k < tables[t]->count; k++) {
+                const char *name = table_row(tables[t], k)->name;
+                ck_assert_msg(table_find(tables[t], name) == k, "%s twice", name);
+            }
+    }
+}
+END_TEST
+
+START_TEST(test_an_experiment_has_defaults_of_its_own)
+{
+    struct reading o = read_text("version: 1\nname: a\nexperiment: feature_contamination\n"
+                                 "data: {labels: linear}\noptim: {steps: 1}\n",
+                                 NULL, 0);
+    ck_assert_int_eq(o.code, ERR_OK);
+    const struct config *c = &o.sweep->stage[0].base;
+    ck_assert_str_eq(table_row(&streams, c->data.name)->name, "feature_model");
+    ck_assert_int_eq(c->data.n, 1000);
+    ck_assert_int_eq(c->seeds.data, DATA_SEED_TRIAL);
+    reading_clear(&o);
+}
+END_TEST
+
 START_TEST(test_defaults)
 {
     struct reading o = read_text(valid_head, NULL, 0);
@@ -482,6 +512,8 @@ int main(void)
     tcase_add_loop_test(right, test_valid_file_plans, 0, n_files);
     tcase_add_loop_test(right, test_resolved_is_the_same_sweep, 0, n_files);
     tcase_add_loop_test(right, test_axis_values, 0, sizeof written / sizeof *written);
+    tcase_add_test(right, test_names_are_unique);
+    tcase_add_test(right, test_an_experiment_has_defaults_of_its_own);
     tcase_add_test(right, test_defaults);
     tcase_add_test(right, test_representations_default_to_the_final_test_probes);
     tcase_add_test(right, test_members_arrive);

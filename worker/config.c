@@ -6,6 +6,7 @@
 #include "worker/augment.h"
 #include "worker/classes.h"
 #include "worker/data.h"
+#include "worker/data_composed.h"
 #include "worker/first_layer.h"
 #include "worker/loss.h"
 #include "worker/model.h"
@@ -19,7 +20,7 @@
 #define ID .flags = FIELD_IDENTITY
 #define MANY 1e15
 #define FEATURES "arXiv 2406.03345, definition 1"
-#define BACKGROUNDS "feature_model" /* streams with a background */
+#define BACKGROUNDS "feature_model composed" /* streams with a background */
 #define ONLY(key, names) .only_key = (key), .only_names = (names)
 
 /* A seed of its own for one purpose. */
@@ -84,7 +85,7 @@ static const struct field rows[] = {
      AT(data.path),
      .size = TASK_PATH,
      .fallback = "",
-     ONLY("data.name", "idx cifar10 cifar100 cifar5m npy npz hdf5 fitted"),
+     ONLY("data.name", "idx cifar10 cifar100 cifar5m npy npz hdf5 fitted composed"),
      ID},
     {{"data.labels", "which of its two labels an image has", NULL},
      FIELD_NAME,
@@ -162,6 +163,34 @@ static const struct field rows[] = {
      .max = 1e3,
      ONLY("data.name", BACKGROUNDS),
      ID},
+    {{"data.composition", "where the background of an image shows", NULL},
+     FIELD_NAME,
+     AT(data.composition),
+     .fallback = "behind",
+     .names = &compositions,
+     ONLY("data.name", "composed"),
+     ID},
+    {{"data.texture", "what a background looks like", NULL},
+     FIELD_NAME,
+     AT(data.texture),
+     .fallback = "smooth",
+     .names = &textures,
+     ONLY("data.name", "composed"),
+     ID},
+    {{"data.background_rgb", "colour of the background: red, green, blue from 0 to 255", NULL},
+     FIELD_TEXT,
+     AT(data.background_rgb),
+     .size = 16,
+     .fallback = "255,255,255",
+     ONLY("data.name", "composed"),
+     ID},
+    {{"data.border", "pixels by which an image is moved at most", "arXiv 2406.03345"},
+     FIELD_INT,
+     AT(data.border),
+     .fallback = "8",
+     .max = 4096,
+     ONLY("data.composition", "border"),
+     ID},
     {{"data.replay", "whose test of a shifted background is repeated", NULL},
      FIELD_NAME,
      AT(data.replay),
@@ -169,12 +198,13 @@ static const struct field rows[] = {
      .names = &replays,
      ONLY("data.name", "feature_model"),
      ID},
-    {{"data.base", "finite data set that a fitted stream resembles", NULL},
+    {{"data.base", "data set that a fitted stream resembles, or whose images are composed",
+      NULL},
      FIELD_NAME,
      AT(data.base),
      .fallback = "fashion_mnist",
      .names = &streams,
-     ONLY("data.name", "fitted"),
+     ONLY("data.name", "fitted composed"),
      ID},
     {{"data.components", "principal components of each class", NULL},
      FIELD_INT,

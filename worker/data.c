@@ -10,6 +10,7 @@
 #include "worker/data_array.h"
 #include "worker/data_cifar.h"
 #include "worker/data_cifar5m.h"
+#include "worker/data_composed.h"
 #include "worker/data_feature_model.h"
 #include "worker/data_fitted.h"
 #include "worker/data_gaussian.h"
@@ -123,6 +124,13 @@ static const struct stream stream_rows[] = {
      data_feature_model_open,
      data_feature_model_close,
      data_feature_model_fetch,
+     .has_background = true},
+    {{"composed", "images of data.base on backgrounds that tell nothing of their class",
+      "arXiv 2406.03345, section 5"},
+     data_composed_shape,
+     data_composed_open,
+     data_composed_close,
+     data_composed_fetch,
      .has_background = true},
 };
 const struct table streams = TABLE("stream", stream_rows);

@@ -117,12 +117,12 @@ static double test_acc_worst(const struct measured *m)
     return m->test.worst;
 }
 
-static double ood_loss(const struct measured *m)
+static double shifted_loss(const struct measured *m)
 {
     return m->ood.loss;
 }
 
-static double ood_acc(const struct measured *m)
+static double shifted_acc(const struct measured *m)
 {
     return m->ood.accuracy;
 }
@@ -184,18 +184,18 @@ static const struct metric rows[] = {
      .needs = METRIC_TEST | METRIC_SCORE,
      .on_request = true,
      .value = test_acc_worst},
-    {.row = {"ood_loss", "training loss, mean over the test samples with shifted backgrounds",
+    {.row = {"shifted_loss", "training loss, mean over the test samples with shifted backgrounds",
              NULL},
      .better = -1,
      .needs = METRIC_OOD,
      .on_request = true,
-     .value = ood_loss},
-    {.row = {"ood_acc", "share of the test samples with shifted backgrounds classified rightly",
+     .value = shifted_loss},
+    {.row = {"shifted_acc", "share of the test samples with shifted backgrounds classified rightly",
              NULL},
      .better = +1,
      .needs = METRIC_OOD,
      .on_request = true,
-     .value = ood_acc},
+     .value = shifted_acc},
     {.row = {"test_confidence",
              "probability of the class that is answered, mean over the test samples",
              "arXiv 1706.04599, section 2"},

@@ -48,6 +48,9 @@ struct config {
         double core_strength, background_strength;
         double background_scale, ood_scale; /* in the splits; in the shifted test set */
         int replay;                         /* replays */
+        int composition, texture;           /* compositions, textures */
+        int64_t border;
+        char background_rgb[16];
         char path[TASK_PATH];
         int augment; /* augmentations */
         int64_t pad, cutout;
