@@ -9,6 +9,7 @@
 #include "coord/report.h"
 #include "coord/state.h"
 #include "coord/sweep.h"
+#include "experiments/train.h"
 #include "linalg/alignment.h"
 #include "worker/activation.h"
 #include "worker/augment.h"
@@ -51,6 +52,7 @@ static const struct kind kinds[] = {
     {{"warmups", "learning rates in front of a schedule", NULL}, &warmups, false},
     {{"projections", "changes to a gradient against a teacher", NULL}, &projections, false},
     {{"metrics", "what a trial can record", NULL}, &metrics, false},
+    {{"arrays", "what a trial can leave at its end", NULL}, &train_arrays, false},
     {{"measures", "measures of alignment", NULL}, &alignment_measures, false},
     {{"normalizations", "what is done to representations first", NULL},
      &alignment_normalizations,

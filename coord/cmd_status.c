@@ -1,5 +1,4 @@
-/* cmd_status.c - how a run stands, from its journal alone: works beside a live run, without
- * MPI. */
+/* cmd_status.c - how a run stands, from its journal: works beside a live run, without MPI. */
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 #include "base/text.h"
 #include "coord/cli.h"
 #include "coord/progress.h"
+#include "coord/results.h"
 
 #define ALIVE_S 30 /* rank 0 shows a sign of life every two seconds */
 
@@ -73,6 +73,17 @@ static void print_text(const struct state *s, const char *word, double age)
     if (strcmp(word, "dead") == 0) printf("no sign of life: the same run line continues\n");
 }
 
+/* Where the arrays are that trials leave: they are read from the store itself. */
+static void print_arrays(const char *store_path)
+{
+    struct arena arena = {0};
+    int n;
+    char **name = results_arrays(store_path, &arena, &n);
+    for (int i = 0; name && i < n; i++) printf("%s/arrays/%s", i ? ", " : "arrays: ", name[i]);
+    if (name && n) printf(" in %s\n", store_path);
+    arena_clear(&arena);
+}
+
 int cmd_status(const struct options *o)
 {
     struct err e = {.rank = -1};
@@ -90,6 +101,7 @@ int cmd_status(const struct options *o)
             print_json(s, word, age);
         else
             print_text(s, word, age);
+        if (!o->json) print_arrays(o->arg[0]);
         fflush(stdout);
         state_destroy(s);
         bool running = strcmp(word, "running") == 0;

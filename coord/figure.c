@@ -17,6 +17,10 @@ static const struct figure_type types[] = {
      figure_line_draw},
     {{"matrix", "a heat map of the alignment of all pairs of networks", NULL},
      figure_matrix_draw},
+    {{"histogram", "how the values in a column of an array are distributed, by hue", NULL},
+     figure_histogram_draw},
+    {{"images", "the first images of an array, a row for each value of hue", NULL},
+     figure_images_draw},
 };
 const struct table figure_types = TABLE("figure type", types);
 

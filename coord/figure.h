@@ -43,6 +43,10 @@ enum err_code figure_line_draw(const struct results *r, const struct figure_spec
                                struct figure *f, struct err *e);
 enum err_code figure_matrix_draw(const struct results *r, const struct figure_spec *spec,
                                  struct figure *f, struct err *e);
+enum err_code figure_histogram_draw(const struct results *r, const struct figure_spec *spec,
+                                    struct figure *f, struct err *e);
+enum err_code figure_images_draw(const struct results *r, const struct figure_spec *spec,
+                                 struct figure *f, struct err *e);
 
 /* Prepares figure number n (from 1) for a venue, draws it, writes its files into dir.
  * *found: see gnuplot_run. Local. Clear it with figure_clear also after a failure. */

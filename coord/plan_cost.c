@@ -16,11 +16,20 @@ static const double metadata_bytes = 65536;
 static const double event_bytes = 100;     /* a line of the journal; three for each trial */
 static const double process_bytes = 3.4e7; /* program, MPI and BLAS buffers */
 
+/* Bytes of the arrays that a trial leaves. */
+static double arrays_bytes(const struct record *r, const struct trial_shape *shape)
+{
+    double bytes = 0;
+    for (int i = 0; i < r->n_arrays; i++)
+        bytes += sizeof(float) * (double)task_array_count(shape, i);
+    return bytes;
+}
+
 void plan_cost(const struct plan *p, struct plan_cost *out)
 {
     const struct sweep *s = p->sweep;
     const struct record *r = &s->record;
-    double representations = 0, probes = 0;
+    double representations = 0, probes = 0; /* and weights, arrays */
     for (int i = 0; i < r->n_probe_sets; i++) probes += (double)r->probe[i].n;
     *out = (struct plan_cost){.longest = p->n_trials ? p->order[0] : -1,
                               .records_min = INT64_MAX,
@@ -29,7 +38,8 @@ void plan_cost(const struct plan *p, struct plan_cost *out)
         const struct trial_shape *shape = &p->shape[p->shape_of[c]];
         double flops = shape->train_flops + shape->eval_flops;
         const struct plan_stage *stage = &p->stage[plan_stage_of(p, c)];
-        double memory = shape->memory_bytes + shape->data_bytes + process_bytes;
+        double arrays = arrays_bytes(r, shape);
+        double memory = shape->memory_bytes + shape->data_bytes + process_bytes + arrays;
         double seeds = (double)stage->seeds;
         out->flops += flops * seeds;
         out->eval_flops += shape->eval_flops * seeds;
@@ -43,6 +53,7 @@ void plan_cost(const struct plan *p, struct plan_cost *out)
         if (shape->records > out->records_max) out->records_max = shape->records;
         if (shape->params < out->params_min) out->params_min = shape->params;
         if (shape->params > out->params_max) out->params_max = shape->params;
+        representations += seeds * arrays;
         if (plan_keeps(p, plan_trial(p, c, 0)))
             representations += seeds * 4 * (double)shape->weights;
         for (int l = 0; l < shape->n_layers; l++)

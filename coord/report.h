@@ -17,7 +17,7 @@ struct report_venue {
 
 extern const struct table report_venues; /* icml, neurips, iclr, jmlr */
 extern const struct table table_shows;   /* mean, mean_ci, mean_sd */
-extern const struct table figure_types;  /* line, matrix: struct figure_type of figure.h */
+extern const struct table figure_types;  /* struct figure_type of figure.h */
 
 /* Writes into the folder dir (made if missing) figN.{csv,gp,tex,pdf,svg}, tableN.{tex,csv} and
  * index.html, each whole or not at all. A spec without figures gets a default set: each metric

@@ -41,6 +41,7 @@ const char report_style[] =
     "  grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }\n"
     "figure { margin: 0 0 1.5rem; min-width: 0; }\n"
     ".figures figure { margin: 0; }\n"
+    "figure image { image-rendering: pixelated; }\n"
     "figure svg { display: block; width: 100%; max-width: 44rem; height: auto;\n"
     "  color: var(--ink); margin-bottom: .6rem; }\n"
     "figcaption { color: var(--soft); font-size: .88rem; line-height: 1.5;\n"

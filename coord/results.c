@@ -33,7 +33,8 @@ struct reader {
     struct arena *arena;  /* of the results */
     struct arena scratch; /* given back when reading ends */
     int64_t n_rows;       /* of the store */
-    int64_t *row, *trial; /* [n_trials] table -> store; [n_rows] store -> table, or -1 */
+    int64_t *row;         /* [n_trials] table -> store: results.row */
+    int64_t *trial;       /* [n_rows] store -> table, or -1 */
 };
 
 static enum err_code nomem(const struct reader *x, struct err *e)
@@ -183,7 +184,7 @@ static enum err_code read_ids(struct reader *x, struct err *e)
     x->n_rows = H5Sget_simple_extent_npoints(space);
     h5_release(space);
     uint64_t *id = arena_array(&x->scratch, (size_t)x->n_rows, sizeof *id);
-    x->row = arena_array(&x->scratch, (size_t)x->n_rows, sizeof *x->row);
+    x->row = x->r->row = arena_array(x->arena, (size_t)x->n_rows, sizeof *x->row);
     x->trial = arena_array(&x->scratch, (size_t)x->n_rows, sizeof *x->trial);
     bool memory = id && x->row && x->trial;
     herr_t rc = memory && x->n_rows ? dataset_read(d, H5T_NATIVE_UINT64, id) : 0;
@@ -509,10 +510,11 @@ enum err_code results_read(const char *store_path, struct results **out, struct 
         free(r);
         return ERR(e, ERR_NOMEM, "%s: no memory to read the results", store_path);
     }
-    struct reader x = {.r = r, .arena = &r->inner->arena};
+    struct reader x = {.path = store_path, .r = r, .arena = &r->inner->arena};
     char aligned[PATH_MAX];
     journal_path(store_path, "alignment.h5", aligned, sizeof aligned);
-    enum err_code rc = read_file(&x, store_path, read_store, e);
+    r->path = arena_text(x.arena, store_path);
+    enum err_code rc = r->path ? read_file(&x, store_path, read_store, e) : nomem(&x, e);
     if (rc == ERR_OK) rc = read_states(&x, store_path, e);
     if (rc == ERR_OK && access(aligned, F_OK) == 0)
         rc = read_file(&x, aligned, read_alignments, e);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 
 /* A varied field, or `stage`: a number per trial, and its text. */
@@ -37,9 +38,20 @@ struct results_alignment {
     int32_t *layer_a, *layer_b; /* [n_models, n_models] best pair of layers, or -1 */
 };
 
+/* What a trial left beside its metrics; without dimensions: it left none. */
+struct results_array {
+    int n_dims;
+    int64_t size[4];
+    int64_t count; /* product of size */
+    float *data;   /* [count], NaN where nothing was written */
+    char *columns; /* names of the last dimension's places, with spaces between, or NULL */
+};
+
 struct results {
-    char name[64]; /* of the sweep */
+    const char *path; /* of the store */
+    char name[64];    /* of the sweep */
     int64_t n_trials, n_records;
+    int64_t *row; /* in the store */
     uint64_t *id, *seed;
     uint8_t *state; /* enum trial_state */
     double *seconds;
@@ -68,6 +80,21 @@ void results_destroy(struct results *r);
 const struct results_axis *results_axis(const struct results *r, const char *name);
 const struct results_metric *results_metric(const struct results *r, const char *name);
 const struct results_alignment *results_alignment(const struct results *r, const char *measure);
+
+/* Reads an array of a trial from the store, whose file must still be there. Local. Clear it with
+ * results_array_clear also after a failure.
+ * errors   ERR_CONFIG: no such array, naming those there are; ERR_FORMAT, ERR_IO
+ * cost     opens the file anew and reads this array alone */
+enum err_code results_array(const struct results *r, const char *name, int64_t trial,
+                            struct results_array *out, struct err *e);
+void results_array_clear(struct results_array *a);
+
+/* Names of the arrays that a store keeps, NULL without any; *n of them. Memory comes from the
+ * arena. Local. */
+char **results_arrays(const char *store_path, struct arena *arena, int *n);
+
+/* Place of a column by its name, or by its number where columns have no names; -1: none. */
+int64_t results_array_column(const struct results_array *a, const char *name);
 
 /* The trial's last record that has a step, or -1. */
 int64_t results_last_record(const struct results *r, int64_t trial);

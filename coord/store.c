@@ -36,12 +36,14 @@ struct store {
     struct store_class *class;
     struct target *data;              /* [n_classes] */
     int32_t *member[STORE_MAX_VIEWS]; /* [n_rows] place in its class, -1: in none */
-    int n_weights;
-    struct store_class *weights;
-    struct target *weights_data; /* [n_weights] */
+    int n_weights, n_arrays;
+    struct store_class *weights, *array;
+    struct target *weights_data, *array_data; /* [n_weights], [n_arrays] */
     struct place {
         int32_t class, member;
-    } * kept; /* [n_rows] of the row's weights, class -1: not kept; NULL without any */
+    } * kept; /* [n_rows] of the row's weights, class -1: not kept;
+                                              NULL without any */
+    struct place *array_at[TASK_MAX_ARRAYS]; /* [n_rows] likewise of each array */
     struct arena arena;
 };
 
@@ -107,26 +109,58 @@ static enum err_code open_classes(struct store *s, const char *path, struct err 
     return ERR_OK;
 }
 
+/* Which members of class number i the rows are. */
+static enum err_code place_members(const struct store *s, const struct store_class *c, int i,
+                                   const char *group, struct place *out, struct err *e)
+{
+    for (int64_t m = 0; m < c->n; m++) {
+        if (c->row[m] < 0 || c->row[m] >= s->n_rows)
+            return ERR(e, ERR_FORMAT, "/%s of the store has a member outside it", group);
+        out[c->row[m]] = (struct place){i, (int32_t)m};
+    }
+    return ERR_OK;
+}
+
+/* A place for every row, in no class yet; NULL: no memory. */
+static struct place *no_places(struct store *s)
+{
+    struct place *out = arena_array(&s->arena, (size_t)s->n_rows + 1, sizeof *out);
+    if (out) memset(out, -1, (size_t)s->n_rows * sizeof *out);
+    return out;
+}
+
 static enum err_code open_weights(struct store *s, const char *path, struct err *e)
 {
     char group[80], data[100];
     TRY(store_weights_read(s->file, path, &s->arena, &s->weights, &s->n_weights, e));
     if (s->n_weights == 0) return ERR_OK;
     s->weights_data = arena_array(&s->arena, (size_t)s->n_weights, sizeof *s->weights_data);
-    s->kept = arena_array(&s->arena, (size_t)s->n_rows, sizeof *s->kept);
+    s->kept = no_places(s);
     if (!s->weights_data || !s->kept) return ERR(e, ERR_NOMEM, "no memory to open '%s'", path);
-    memset(s->kept, -1, (size_t)s->n_rows * sizeof *s->kept);
     for (int i = 0; i < s->n_weights; i++) {
         const struct store_class *c = &s->weights[i];
         store_weights_path(c->d, group, sizeof group);
         snprintf(data, sizeof data, "%s/data", group);
         TRY(open_target(s, data, &s->weights_data[i], e));
-        for (int64_t m = 0; m < c->n; m++) {
-            if (c->row[m] < 0 || c->row[m] >= s->n_rows)
-                return ERR(e, ERR_FORMAT, "'%s': /%s has a member outside the store", path,
-                           group);
-            s->kept[c->row[m]] = (struct place){i, (int32_t)m};
-        }
+        TRY(place_members(s, c, i, group, s->kept, e));
+    }
+    return ERR_OK;
+}
+
+static enum err_code open_arrays(struct store *s, const char *path, struct err *e)
+{
+    char group[160], data[200];
+    TRY(store_arrays_read(s->file, path, &s->record, &s->arena, &s->array, &s->n_arrays, e));
+    s->array_data = arena_array(&s->arena, (size_t)s->n_arrays + 1, sizeof *s->array_data);
+    bool ok = s->array_data;
+    for (int i = 0; i < s->record.n_arrays; i++) ok &= (s->array_at[i] = no_places(s)) != NULL;
+    if (!ok) return ERR(e, ERR_NOMEM, "no memory to open '%s'", path);
+    for (int i = 0; i < s->n_arrays; i++) {
+        const struct store_class *c = &s->array[i];
+        store_array_path(&s->record, c, group, sizeof group);
+        snprintf(data, sizeof data, "%s/data", group);
+        TRY(open_target(s, data, &s->array_data[i], e));
+        TRY(place_members(s, c, i, group, s->array_at[c->view], e));
     }
     return ERR_OK;
 }
@@ -151,6 +185,7 @@ enum err_code store_open(const char *path, const struct record *record, struct s
     if (code == ERR_OK) code = open_columns(s, e);
     if (code == ERR_OK) code = open_classes(s, path, e);
     if (code == ERR_OK) code = open_weights(s, path, e);
+    if (code == ERR_OK) code = open_arrays(s, path, e);
     if (code == ERR_OK)
         *out = s;
     else
@@ -167,6 +202,7 @@ enum err_code store_close(struct store *s, struct err *e)
     close_target(&s->step);
     for (int i = 0; s->data && i < s->n_classes; i++) close_target(&s->data[i]);
     for (int i = 0; s->weights_data && i < s->n_weights; i++) close_target(&s->weights_data[i]);
+    for (int i = 0; s->array_data && i < s->n_arrays; i++) close_target(&s->array_data[i]);
     if (s->file >= 0 && H5Fclose(s->file) < 0) code = H5_ERR(e, "cannot close the store");
     if (s->fd >= 0) close(s->fd);
     arena_clear(&s->arena);
@@ -178,7 +214,7 @@ enum err_code store_close(struct store *s, struct err *e)
 static herr_t write_row(const struct target *t, hid_t mem_type, int64_t row, int n_dims,
                         const hsize_t *count, const void *in)
 {
-    hsize_t start[4] = {(hsize_t)row};
+    hsize_t start[STORE_MAX_DIMS] = {(hsize_t)row};
     hid_t memory = H5Screate_simple(n_dims, count, NULL);
     herr_t rc = H5Sselect_hyperslab(t->space, H5S_SELECT_SET, start, NULL, count, NULL);
     if (rc >= 0) rc = H5Dwrite(t->dataset, mem_type, memory, t->space, H5P_DEFAULT, in);
@@ -270,6 +306,28 @@ static enum err_code write_weights(struct store *s, int64_t row, int64_t n, cons
     return ERR_OK;
 }
 
+static enum err_code write_array(struct store *s, int64_t row, int i,
+                                 const struct trial_shape *shape, const float *in,
+                                 struct err *e)
+{
+    struct place at = s->array_at[i][row];
+    const struct store_class *c = at.class >= 0 ? &s->array[at.class] : NULL;
+    hsize_t count[STORE_MAX_DIMS] = {1};
+    bool same = c && c->n_dims == shape->array_dims[i];
+    for (int k = 0; same && k < c->n_dims; k++) {
+        same = c->size[k] == shape->array_size[i][k];
+        count[1 + k] = (hsize_t)c->size[k];
+    }
+    if (!same)
+        return ERR(e, ERR_SHAPE, "the store has no place for the array '%s' of row %lld",
+                   s->record.array[i], (long long)row);
+    if (write_row(&s->array_data[at.class], H5T_NATIVE_FLOAT, at.member, 1 + c->n_dims, count,
+                  in) < 0)
+        return H5_ERR(e, "cannot write the array '%s' of row %lld", s->record.array[i],
+                      (long long)row);
+    return ERR_OK;
+}
+
 static uint64_t checksum(const struct store *s, const struct trial_shape *shape,
                          const struct rows *rows, bool weights)
 {
@@ -283,6 +341,10 @@ static uint64_t checksum(const struct store *s, const struct trial_shape *shape,
         if (view_dim(s, shape, v) > 0)
             XXH64_update(state, rows->layer[v], view_floats(s, shape, v) * sizeof(float));
     if (weights) XXH64_update(state, rows->weights, (size_t)shape->weights * sizeof(float));
+    for (int i = 0; i < s->record.n_arrays; i++)
+        if (shape->array_dims[i] > 0)
+            XXH64_update(state, rows->array[i],
+                         (size_t)task_array_count(shape, i) * sizeof(float));
     uint64_t sum = XXH64_digest(state);
     XXH64_freeState(state);
     return sum;
@@ -305,6 +367,8 @@ enum err_code store_write(struct store *s, int64_t row, const struct trial_shape
         for (int v = 0; v < store_views(&s->record); v++)
             if (view_dim(s, shape, v) > 0)
                 TRY(write_view(s, row, v, view_dim(s, shape, v), rows->layer[v], e));
+        for (int i = 0; i < s->record.n_arrays; i++)
+            if (shape->array_dims[i] > 0) TRY(write_array(s, row, i, shape, rows->array[i], e));
         bool weights = has_weights(rows, result);
         if (weights) TRY(write_weights(s, row, shape->weights, rows->weights, e));
         result->checksum = checksum(s, shape, rows, weights);

@@ -20,6 +20,10 @@
  *                                  (beside it the scales probe and feature)
  *   /weights/<P>/data              float32 [member, P] of trials that others need
  *   /weights/<P>/trial             int64 [member]: the row of each member
+ *   /arrays/<name>/<4x3x28x28>/data    float32 [member, ...], NaN until written: what trials leave
+ *                                  at their end, by its sizes; attribute columns: names of the
+ *                                  last dimension's places, with spaces between, if they have any
+ *   /arrays/<name>/<4x3x28x28>/trial   int64 [member]: the row of each member
  *   /probe/<probe set>/index       int64 [probe], samples of the split
  *   /provenance                    text attributes, and datasets sweep, resolved (text);
  *                                  before: the provenance of the store that was extended
@@ -34,6 +38,8 @@
 
 #include "coord/plan.h"
 #include "coord/state.h"
+
+#define STORE_ARRAY_COLUMNS "columns"
 
 struct store;
 
@@ -65,11 +71,10 @@ enum err_code store_open(const char *path, const struct record *record, struct s
                          struct err *e);
 enum err_code store_close(struct store *s, struct err *e);
 
-/* Writes one trial's row (of a failed one no numbers): metrics, representations, weights (of one
- * that is done), then seconds, worker, checksum, and its state last. Sizes are those of the
- * trial's shape. Fills result->checksum (XXH64 over metric, step, layer and weight bytes in this
- * order). Independent
- * of other ranks. Local.
+/* Writes one trial's row (of a failed one no numbers): metrics, representations, arrays, weights
+ * (of one that is done), then seconds, worker, checksum, and its state last. Sizes are those of
+ * the trial's shape. Fills result->checksum (XXH64 over metric, step, layer, weight and array
+ * bytes in this order). Independent of other ranks. Local.
  * cost     raw writes only */
 enum err_code store_write(struct store *s, int64_t row, const struct trial_shape *shape,
                           const struct rows *rows, struct result *result, struct err *e);

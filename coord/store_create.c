@@ -6,6 +6,7 @@
  * its name: from then on only raw data change, so that a kill at any moment leaves a readable
  * file. Dimension scales stand where netCDF-4 looks for named dimensions: in the group of the
  * data or above it. */
+#include "coord/store.h"
 #include "coord/store_making.h"
 #include "worker/probe.h"
 
@@ -68,7 +69,7 @@ static hid_t make_counter(struct making *m, const char *path, int64_t n)
 hid_t store_make_dataset(struct making *m, const char *path, hid_t type, int n_dims,
                          const hid_t *scale, const void *fill)
 {
-    hsize_t dims[4] = {0};
+    hsize_t dims[STORE_MAX_DIMS] = {0};
     for (int i = 0; i < n_dims; i++)
         if (h5_dims(scale[i], 1, &dims[i]) != 1) return -1;
     hid_t d = h5_dataset_create(m->file, path, type, n_dims, dims, fill);
@@ -85,11 +86,11 @@ hid_t store_make_dataset(struct making *m, const char *path, hid_t type, int n_d
 enum err_code store_copy_rows(struct making *m, const char *path, struct err *e)
 {
     enum err_code code = ERR_OK;
-    hsize_t dims[4] = {0};
+    hsize_t dims[STORE_MAX_DIMS] = {0};
     void *slab = NULL;
     hid_t from = H5Dopen2(m->old->file, path, H5P_DEFAULT), type = -1;
     hid_t to = H5Dopen2(m->file, path, H5P_DEFAULT);
-    int n_dims = h5_dims(from, 4, dims);
+    int n_dims = h5_dims(from, STORE_MAX_DIMS, dims);
     if (from < 0 || to < 0 || n_dims < 1) {
         code = H5_ERR(e, "cannot open '%s' to copy it", path);
         goto out;
@@ -247,6 +248,56 @@ static enum err_code make_weights(struct making *m, struct err *e)
     return ERR_OK;
 }
 
+/* ---- /arrays ---- */
+
+/* The name of dimension k: the k-th word of the list, or its number. */
+static const char *dimension_name(const char *list, int k, char out[TASK_NAME])
+{
+    snprintf(out, TASK_NAME, "dim_%d", k);
+    for (; list && *list; list += strcspn(list, " "), list += *list == ' ')
+        if (k-- == 0) snprintf(out, TASK_NAME, "%.*s", (int)strcspn(list, " "), list);
+    return out;
+}
+
+static enum err_code make_array_class(struct making *m, const struct store_class *c,
+                                      struct err *e)
+{
+    const struct table *known = m->layout->plan->sweep->experiment->arrays;
+    int row = table_find(known, m->record->array[c->view]);
+    const struct trial_array *array = (const void *)table_row(known, row);
+    char group[160], path[PATH_SIZE], name[TASK_NAME];
+    enum err_code code = ERR_OK;
+    float fill = NAN;
+    hid_t scale[STORE_MAX_DIMS];
+    TRY(store_make_groups(m, store_array_path(m->record, c, group, sizeof group), e));
+    snprintf(path, sizeof path, "%s/trial", group);
+    scale[0] = make_scale(m, path, c->row, c->n);
+    for (int k = 0; k < c->n_dims; k++) {
+        snprintf(path, sizeof path, "%s/%s", group, dimension_name(array->dims, k, name));
+        scale[1 + k] = make_dimension(m, path, c->size[k]);
+    }
+    snprintf(path, sizeof path, "%s/data", group);
+    hid_t d = store_make_dataset(m, path, H5T_IEEE_F32LE, 1 + c->n_dims, scale, &fill);
+    if (d < 0) code = H5_ERR(e, "cannot make '%s'", path); /* as without one of its scales */
+    if (code == ERR_OK && array->columns)
+        code = h5_attribute_write(d, STORE_ARRAY_COLUMNS, array->columns, e);
+    h5_release(d);
+    for (int k = 0; k <= c->n_dims; k++) h5_release(scale[k]);
+    return code == ERR_OK && c->n_old > 0 ? store_copy_rows(m, path, e) : code;
+}
+
+static enum err_code make_arrays(struct making *m, struct err *e)
+{
+    char path[160];
+    for (int i = 0; i < m->record->n_arrays; i++) {
+        snprintf(path, sizeof path, "arrays/%s", m->record->array[i]);
+        TRY(store_make_groups(m, path, e));
+    }
+    for (int i = 0; i < m->layout->n_arrays; i++)
+        TRY(make_array_class(m, &m->layout->array[i], e));
+    return ERR_OK;
+}
+
 /* ---- /provenance ---- */
 
 static enum err_code make_document(hid_t at, const char *name, const char *text, struct err *e)
@@ -307,6 +358,7 @@ static enum err_code make_all(struct making *m, const char *const *provenance, s
     TRY(make_metrics(m, e));
     TRY(make_representations(m, e));
     TRY(make_weights(m, e));
+    TRY(make_arrays(m, e));
     TRY(make_provenance(m, provenance, e));
     if (H5Fflush(m->file, H5F_SCOPE_GLOBAL) < 0) return H5_ERR(e, "cannot write '%s'", m->name);
     return ERR_OK;

@@ -4,7 +4,8 @@
  * Rows of the store that is there keep their numbers and its classes the order of their
  * members; what is new comes behind. To extend: a column is a row of store_columns, something
  * more that must agree between store and sweep a line in store_identity (and a larger
- * STORE_IDENTITY; stores made before lack it and are refused). */
+ * STORE_IDENTITY; stores made before lack it and are refused, unless the sweep says nothing
+ * there). */
 #include "coord/store_layout.h"
 
 #include <stdio.h>
@@ -102,6 +103,9 @@ void store_identity(const struct sweep *sweep, struct store_identity out[STORE_I
     list.length = 0;
     add_probes(&list, r);
     ADD("record.representations.probe", "%s", r->n_probe_sets ? list.at : "");
+    list.length = 0;
+    for (int i = 0; i < r->n_arrays; i++) text_add(&list, "%s%s", i ? " " : "", r->array[i]);
+    ADD("record.arrays", "%s", r->n_arrays ? list.at : "");
     ADD("stop.diverged.above", "%s", text_double(r->diverged_above, number));
 #undef ADD
     INVARIANT(n == STORE_IDENTITY);
@@ -146,9 +150,8 @@ const char *store_from_name(const struct stage *parent, char out[2 * TASK_NAME])
     return out;
 }
 
-/* A whole column as the type; NULL: not there, or not [*n] (*n < 0: any length, filled in). */
-static void *read_column(hid_t file, const char *name, hid_t mem_type, size_t size, int64_t *n,
-                         struct arena *arena)
+void *store_column_read(hid_t file, const char *name, hid_t mem_type, size_t size, int64_t *n,
+                        struct arena *arena)
 {
     hsize_t dims[1];
     void *out = NULL;
@@ -172,7 +175,7 @@ static enum err_code read_class(hid_t file, const char *path, const struct recor
     store_class_path(record, c->view, c->d, group, sizeof group);
     snprintf(member, sizeof member, "%s/trial", group);
     c->n = -1;
-    c->row = read_column(file, member, H5T_NATIVE_INT64, sizeof *c->row, &c->n, arena);
+    c->row = store_column_read(file, member, H5T_NATIVE_INT64, sizeof *c->row, &c->n, arena);
     snprintf(member, sizeof member, "%s/data", group);
     hid_t data = H5Dopen2(file, member, H5P_DEFAULT);
     int n_dims = h5_dims(data, 4, dims);
@@ -228,7 +231,7 @@ enum err_code store_weights_read(hid_t file, const char *path, struct arena *are
         *c = (struct store_class){.view = STORE_WEIGHTS, .n = -1};
         c->d = strtoll(names[*n], NULL, 10);
         snprintf(name, sizeof name, "weights/%s/trial", names[*n]);
-        c->row = read_column(file, name, H5T_NATIVE_INT64, sizeof *c->row, &c->n, arena);
+        c->row = store_column_read(file, name, H5T_NATIVE_INT64, sizeof *c->row, &c->n, arena);
         snprintf(name, sizeof name, "weights/%s/data", names[*n]);
         hid_t data = H5Dopen2(file, name, H5P_DEFAULT);
         int n_dims = h5_dims(data, 2, dims);
@@ -248,6 +251,7 @@ static enum err_code check_identity(struct store_old *old, const struct sweep *s
     store_identity(sweep, want);
     for (int i = 0; i < STORE_IDENTITY; i++) {
         const char *is = h5_attribute_read(old->file, want[i].name, &old->arena);
+        if (!is && !*want[i].text) continue; /* of a shoal that did not know it yet */
         if (!is)
             return ERR(e, ERR_FORMAT, "'%s' is not a store: no attribute '%s'", old->path,
                        want[i].name);
@@ -273,10 +277,10 @@ static enum err_code read_old(struct store_old *old, const struct record *record
     hsize_t dims[2];
     char **names = h5_names(old->file, "trials", &old->arena, &n_names);
     old->n_rows = -1;
-    old->id = read_column(old->file, "trials/id", H5T_NATIVE_UINT64, sizeof *old->id,
-                          &old->n_rows, &old->arena);
-    old->state = read_column(old->file, "trials/state", H5T_NATIVE_UINT8, sizeof *old->state,
-                             &old->n_rows, &old->arena);
+    old->id = store_column_read(old->file, "trials/id", H5T_NATIVE_UINT64, sizeof *old->id,
+                                &old->n_rows, &old->arena);
+    old->state = store_column_read(old->file, "trials/state", H5T_NATIVE_UINT8,
+                                   sizeof *old->state, &old->n_rows, &old->arena);
     if (!names || !old->id || !old->state)
         return ERR(e, ERR_FORMAT, "'%s' is not a store: no readable /trials", old->path);
     hid_t step = H5Dopen2(old->file, "metrics/step", H5P_DEFAULT);
@@ -290,14 +294,16 @@ static enum err_code read_old(struct store_old *old, const struct record *record
         if (!is_column(names[i])) old->axis[old->n_axes++] = names[i];
     if (H5Lexists(old->file, "trials/stage", H5P_DEFAULT) > 0) {
         hid_t type = h5_text_type(TASK_NAME);
-        old->stage = read_column(old->file, "trials/stage", type, sizeof *old->stage,
-                                 &old->n_rows, &old->arena);
+        old->stage = store_column_read(old->file, "trials/stage", type, sizeof *old->stage,
+                                       &old->n_rows, &old->arena);
         h5_release(type);
         if (!old->stage)
             return ERR(e, ERR_FORMAT, "'%s' has no readable /trials/stage", old->path);
     }
     TRY(store_weights_read(old->file, old->path, &old->arena, &old->weights, &old->n_weights,
                            e));
+    TRY(store_arrays_read(old->file, old->path, record, &old->arena, &old->array,
+                          &old->n_arrays, e));
     return store_classes_read(old->file, old->path, record, &old->arena, &old->class,
                               &old->n_classes, e);
 }
@@ -539,6 +545,7 @@ enum err_code store_layout_init(struct store_layout *l, const struct plan *plan,
     TRY(init_rows(l, old, row, arena, e));
     TRY(init_axes(l, old, arena, e));
     TRY(init_classes(l, old, arena, e));
+    TRY(store_arrays_init(l, old, arena, e));
     l->changed = renamed(l, old);
     return init_weights(l, old, arena, e);
 }

@@ -13,10 +13,10 @@ struct store_column {
     const char *name;
     hid_t (*type)(void);
 };
-enum { STORE_COLUMNS = 7, STORE_WEIGHTS = -1 };
+enum { STORE_COLUMNS = 7, STORE_WEIGHTS = -1, STORE_MAX_DIMS = 1 + TASK_MAX_DIMS };
 extern const struct store_column store_columns[STORE_COLUMNS];
 
-enum { STORE_IDENTITY = 11 };
+enum { STORE_IDENTITY = 12 };
 
 /* What must be the same for a store and a sweep to belong together: attributes of the root. */
 struct store_identity {
@@ -38,10 +38,13 @@ struct store_axis {
     char name[2 * TASK_NAME]; /* "model.width", "teacher.model.width" */
 };
 
-/* All members of one view with one number of features, or all trials of that many weights. */
+/* All members of one view with one number of features, or all trials of that many weights, or
+ * all of an array of one shape. */
 struct store_class {
-    int view; /* STORE_WEIGHTS: of none */
+    int view; /* STORE_WEIGHTS: of none; of an array: its place in the record */
     int64_t d;
+    int n_dims; /* of an array */
+    int64_t size[TASK_MAX_DIMS];
     int64_t n_old, n; /* members: those of the store before come first */
     int64_t *row;     /* [n] of each member */
 };
@@ -56,8 +59,8 @@ struct store_old {
     uint8_t *state; /* [n_rows] enum trial_state */
     int n_axes;
     char **axis; /* dotted keys of the settings that vary */
-    int n_classes, n_weights;
-    struct store_class *class, *weights;
+    int n_classes, n_weights, n_arrays;
+    struct store_class *class, *weights, *array;
     char (*stage)[TASK_NAME]; /* [n_rows]; NULL: made of a file without stages */
 };
 
@@ -90,6 +93,19 @@ enum err_code store_classes_read(hid_t file, const char *path, const struct reco
                                  struct arena *arena, struct store_class **out, int *n,
                                  struct err *e);
 
+/* A whole column as the type; NULL: not there, or not [*n] (*n < 0: any length, filled in). */
+void *store_column_read(hid_t file, const char *name, hid_t mem_type, size_t size, int64_t *n,
+                        struct arena *arena);
+
+/* Path of the group of all arrays of a class. Returns out. */
+const char *store_array_path(const struct record *record, const struct store_class *c,
+                             char *out, size_t size);
+
+/* The classes of arrays that a file has. As store_classes_read. */
+enum err_code store_arrays_read(hid_t file, const char *path, const struct record *record,
+                                struct arena *arena, struct store_class **out, int *n,
+                                struct err *e);
+
 struct store_layout {
     const struct plan *plan;
     int64_t n_old, n_rows, records;
@@ -100,6 +116,8 @@ struct store_layout {
     struct store_class *class;
     int n_weights, weights_capacity;
     struct store_class *weights;
+    int n_arrays;
+    struct store_class *array;
     bool changed;    /* the store that was there does not do although it has all rows */
     int64_t n_again; /* rows whose weights are wanted now and were not kept: */
     int64_t *again;  /* they are not done any more */
@@ -113,5 +131,9 @@ const char *store_from_name(const struct stage *parent, char out[2 * TASK_NAME])
 enum err_code store_layout_init(struct store_layout *l, const struct plan *plan,
                                 const struct store_old *old, int64_t *row, struct arena *arena,
                                 struct err *e);
+
+/* The part of it that is of arrays, when the rows are known. */
+enum err_code store_arrays_init(struct store_layout *l, const struct store_old *old,
+                                struct arena *arena, struct err *e);
 
 #endif

@@ -90,6 +90,9 @@ struct figure_spec {
     char order[SWEEP_MAX_ORDER][TASK_NAME];
     char filter[TASK_PATH];
     char at[TASK_PATH]; /* condition on metrics; "": the last record */
+    char array[TASK_NAME], column[TASK_NAME];
+    int64_t bins, n;  /* of a histogram; images in a row */
+    double low, high; /* values that are black and white */
 };
 
 struct table_spec {

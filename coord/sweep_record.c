@@ -18,6 +18,28 @@ static const struct row grids[] = {
 };
 const struct table sweep_grids = TABLE("record grid", grids);
 
+/* The names of a list must be rows of a table of the experiment's. */
+static void check_known(struct sweep_reader *r, const struct yaml_node *list,
+                        const struct table *known)
+{
+    for (int i = 0; i < list->count; i++) {
+        const struct yaml_node *at = list->child[i];
+        if (at->kind != YAML_SCALAR || table_find(known, at->text) >= 0) continue;
+        char hint[512] = "known: ";
+        const char *near = table_nearest(known, at->text);
+        if (near)
+            snprintf(hint, sizeof hint, "did you mean '%s'?", near);
+        else
+            for (int k = 0; k < known->count; k++) {
+                size_t used = strlen(hint);
+                snprintf(hint + used, sizeof hint - used, "%s%s", k ? ", " : "",
+                         table_row(known, k)->name);
+            }
+        yaml_problem(r->file, at->mark, hint, "experiment %s has no %s '%s'",
+                     r->sweep->experiment->row.name, known->kind, at->text);
+    }
+}
+
 static void read_metrics(struct sweep_reader *r, const struct yaml_node *record)
 {
     struct record *out = &r->sweep->record;
@@ -35,22 +57,23 @@ static void read_metrics(struct sweep_reader *r, const struct yaml_node *record)
         yaml_problem(r->file, list->mark, "leave the key out for the usual ones",
                      "record.metrics: at least one metric");
     out->n_metrics = sweep_names(r, list, "record.metrics", out->metric, TASK_MAX_METRICS);
-    for (int i = 0; i < list->count; i++) {
-        const struct yaml_node *at = list->child[i];
-        if (at->kind != YAML_SCALAR || table_find(known, at->text) >= 0) continue;
-        char hint[512] = "known: ";
-        const char *near = table_nearest(known, at->text);
-        if (near)
-            snprintf(hint, sizeof hint, "did you mean '%s'?", near);
-        else
-            for (int k = 0; k < known->count; k++) {
-                size_t used = strlen(hint);
-                snprintf(hint + used, sizeof hint - used, "%s%s", k ? ", " : "",
-                         table_row(known, k)->name);
-            }
-        yaml_problem(r->file, at->mark, hint, "experiment %s has no metric '%s'",
-                     r->sweep->experiment->row.name, at->text);
+    check_known(r, list, known);
+}
+
+/* What a trial leaves at its end: nothing where the file does not say. */
+static void read_arrays(struct sweep_reader *r, const struct yaml_node *record)
+{
+    struct record *out = &r->sweep->record;
+    const struct experiment *x = r->sweep->experiment;
+    const struct yaml_node *list = sweep_child(r, record, "record", "arrays", YAML_LIST);
+    if (!list) return;
+    if (!x->arrays) {
+        yaml_problem(r->file, list->mark, "leave record.arrays out",
+                     "experiment %s makes no arrays", x->row.name);
+        return;
     }
+    out->n_arrays = sweep_names(r, list, "record.arrays", out->array, TASK_MAX_ARRAYS);
+    check_known(r, list, x->arrays);
 }
 
 /* every: {log: 10} */
@@ -255,10 +278,11 @@ static void read_representations(struct sweep_reader *r, const struct yaml_node 
 
 void sweep_record_read(struct sweep_reader *r, const struct yaml_node *node)
 {
-    if (node) sweep_scalars(r, node, "record", "metrics every representations");
+    if (node) sweep_scalars(r, node, "record", "metrics every representations arrays");
     read_metrics(r, node);
     read_every(r, node);
     read_representations(r, node);
+    read_arrays(r, node);
 }
 
 void sweep_stop_read(struct sweep_reader *r, const struct yaml_node *node)

@@ -12,6 +12,7 @@
 #include "coord/report_compare.h"
 #include "coord/sweep_reader.h"
 #include "linalg/alignment.h"
+#include "worker/record.h"
 
 #define AT(member) .offset = offsetof(struct figure_spec, member), .size = TASK_NAME
 static const struct field figure_rows[] = {
@@ -56,6 +57,34 @@ static const struct field figure_rows[] = {
      .offset = offsetof(struct figure_spec, at),
      .size = TASK_PATH,
      .fallback = ""},
+    {{"figure.array", "recorded array that a histogram or images show", NULL},
+     FIELD_TEXT,
+     AT(array),
+     .fallback = ""},
+    {{"figure.column", "place in its last dimension: a name, or a number from 0", NULL},
+     FIELD_TEXT,
+     AT(column),
+     .fallback = ""},
+    {{"figure.bins", "bins of a histogram", NULL},
+     FIELD_INT,
+     AT(bins),
+     .fallback = "40",
+     .min = 1,
+     .max = 1000},
+    {{"figure.n", "images in a row", NULL},
+     FIELD_INT,
+     AT(n),
+     .fallback = "16",
+     .min = 1,
+     .max = 64},
+    {{"figure.low", "value of an image that is black", NULL},
+     FIELD_FLOAT,
+     AT(low),
+     .fallback = "-1"},
+    {{"figure.high", "value of an image that is white", NULL},
+     FIELD_FLOAT,
+     AT(high),
+     .fallback = "1"},
 };
 const struct table sweep_figure_settings = TABLE("figure setting", figure_rows);
 #undef AT
@@ -258,6 +287,67 @@ static void need_keys(struct sweep_reader *r, const struct yaml_node *map, const
 
 /* ---- figures ---- */
 
+/* The column must be one of the array's, by name where they have names. */
+static void check_column(struct sweep_reader *r, const struct yaml_node *map, const char *type,
+                         const struct trial_array *array)
+{
+    char near[TASK_NAME], hint[160];
+    const struct yaml_node *at = yaml_get(map, "column");
+    if (!at && array->columns && strcmp(type, "histogram") == 0)
+        yaml_problem(r->file, map->mark, array->columns, "%s: column is missing", type);
+    if (!at || at->kind != YAML_SCALAR) return;
+    if (!array->columns) {
+        if (!*at->text || at->text[strspn(at->text, "0123456789")])
+            yaml_problem(r->file, at->mark, "write its number, from 0",
+                         "column: those of '%s' have no names", array->row.name);
+        return;
+    }
+    if (text_listed(array->columns, at->text)) return;
+    bool found = sweep_nearest_of(array->columns, at->text, near) != NULL;
+    snprintf(hint, sizeof hint, found ? "did you mean '%s'?" : "known: %s",
+             found ? near : array->columns);
+    yaml_problem(r->file, at->mark, hint, "'%s' is no column of '%s'", at->text,
+                 array->row.name);
+}
+
+/* The array must be recorded. */
+static void check_array(struct sweep_reader *r, const struct yaml_node *map, const char *type)
+{
+    const struct record *record = &r->sweep->record;
+    const struct yaml_node *at = yaml_get(map, "array");
+    struct text_nearest near = text_nearest_init(at ? at->text : "");
+    if (!at || at->kind != YAML_SCALAR) return;
+    int i = record_array(record, at->text);
+    if (i >= 0) {
+        const struct table *known = r->sweep->experiment->arrays;
+        int row = known ? table_find(known, at->text) : -1;
+        if (row >= 0) check_column(r, map, type, (const void *)table_row(known, row));
+        return;
+    }
+    for (i = 0; i < record->n_arrays; i++) text_nearest_try(&near, record->array[i]);
+    char hint[160];
+    snprintf(hint, sizeof hint, near.found ? "did you mean '%s'?" : "add %s to record.arrays",
+             near.found ? near.found : at->text);
+    yaml_problem(r->file, at->mark, hint, "'%s' is no array that is recorded", at->text);
+}
+
+/* The keys of figures that show arrays. */
+static void check_arrays(struct sweep_reader *r, const struct yaml_node *map,
+                         const struct figure_spec *f)
+{
+    static const char *const types[] = {"histogram", "images"};
+    const struct yaml_node *type = yaml_get(map, "type");
+    for (int i = 0; i < 2; i++) {
+        if (!type || type->kind != YAML_SCALAR || strcmp(type->text, types[i]) != 0) continue;
+        need_keys(r, map, types[i], (const char *const[]){"array", NULL});
+        check_array(r, map, types[i]);
+    }
+    const struct yaml_node *at = yaml_get(map, "high");
+    if (!at) at = yaml_get(map, "low");
+    if (at && !(f->high > f->low))
+        yaml_problem(r->file, at->mark, NULL, "high: must be above low, %g", f->low);
+}
+
 static void read_figure(struct sweep_reader *r, const struct yaml_node *map)
 {
     struct sweep *s = r->sweep;
@@ -281,6 +371,7 @@ static void read_figure(struct sweep_reader *r, const struct yaml_node *map)
         need_keys(r, map, "line", (const char *const[]){"y", "x", NULL});
     if (type && type->kind == YAML_SCALAR && strcmp(type->text, "matrix") == 0)
         need_keys(r, map, "matrix", (const char *const[]){"value", NULL});
+    check_arrays(r, map, f);
     s->report.n_figures++;
 }
 

@@ -271,6 +271,10 @@ static void add_record(struct text *out, const struct sweep *s)
         text_add(out, "    probe:\n");
         for (int i = 0; i < r->n_probe_sets; i++) add_probe_set(out, s, &r->probe[i]);
     }
+    if (r->n_arrays) {
+        add_names(out, "  arrays", r->array, r->n_arrays);
+        text_add(out, "\n");
+    }
     text_add(out, "stop:\n  diverged:\n");
     add_scalars(out, &sweep_settings, "stop.diverged", "    ", s);
 }

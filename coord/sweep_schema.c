@@ -230,6 +230,20 @@ static void add_teacher(json_t *root)
 
 /* ---- the other blocks ---- */
 
+static void add_arrays(json_t *root)
+{
+    json_t *names = json_array();
+    for (int i = 0; i < experiments.count; i++) {
+        const struct experiment *x = (const struct experiment *)table_row(&experiments, i);
+        for (int k = 0; x->arrays && k < x->arrays->count; k++)
+            json_array_append_new(names, json_string(table_row(x->arrays, k)->name));
+    }
+    json_t *list = list_of(json_pack("{s:o}", "enum", names),
+                           "what a trial leaves at its end; default: nothing");
+    json_object_set_new(list, "maxItems", json_integer(TASK_MAX_ARRAYS));
+    put(root, "record.arrays", list);
+}
+
 static void add_record(json_t *root)
 {
     json_t *metrics = json_array();
@@ -241,6 +255,7 @@ static void add_record(json_t *root)
     put(root, "record.metrics",
         list_of(json_pack("{s:o}", "enum", metrics),
                 "what is measured; default: what costs little"));
+    add_arrays(root);
     json_t *every = block("when metrics are recorded");
     for (int i = 0; i < sweep_grids.count; i++) {
         const struct row *row = table_row(&sweep_grids, i);

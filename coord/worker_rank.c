@@ -62,6 +62,22 @@ enum err_code worker_rank_open(const struct job *job, int number, struct worker_
     return checkpoints_place(job, &w->checkpoints, e);
 }
 
+/* Buffers of the arrays that the trial has, all NaN. */
+static enum err_code arrays_create(struct arena *arena, int n, const struct trial_shape *shape,
+                                   struct rows *out, struct err *e)
+{
+    out->array = arena_array(arena, (size_t)n + 1, sizeof *out->array);
+    bool ok = out->array;
+    for (int i = 0; ok && i < n; i++) {
+        int64_t count = task_array_count(shape, i);
+        if (count == 0) continue;
+        out->array[i] = arena_array(arena, (size_t)count, sizeof(float));
+        ok = out->array[i] != NULL;
+        for (int64_t k = 0; ok && k < count; k++) out->array[i][k] = NAN;
+    }
+    return ok ? ERR_OK : ERR(e, ERR_NOMEM, "no memory for the arrays of a trial");
+}
+
 /* Buffers of the sizes that shape says, metrics all NaN. keep: the weights as well. */
 static enum err_code rows_create(struct arena *arena, const struct record *record,
                                  const struct trial_shape *shape, bool keep, struct rows *out,
@@ -85,7 +101,7 @@ static enum err_code rows_create(struct arena *arena, const struct record *recor
     if (!ok) return ERR(e, ERR_NOMEM, "no memory for the rows of a trial");
     for (size_t i = 0; i < n; i++) out->metric[i] = NAN;
     for (int64_t i = 0; i < shape->records; i++) out->step[i] = NAN;
-    return ERR_OK;
+    return arrays_create(arena, record->n_arrays, shape, out, e);
 }
 
 static enum err_code trial_run(struct worker_rank *w, const struct task *task,

@@ -11,6 +11,7 @@ static const struct experiment rows[] = {
     {.row = {"train", "train networks, record metrics and representations", NULL},
      .fields = &config_fields,
      .metrics = &metrics,
+     .arrays = &train_arrays,
      .shape = train_shape,
      .run = train_run},
     {.row = {"feature_contamination",

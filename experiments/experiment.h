@@ -8,6 +8,15 @@
 
 struct worker;
 
+/* What a trial can leave beside metrics, representations and weights: a float32 array that its
+ * experiment fills at the end of a trial. Its sizes, of up to TASK_MAX_DIMS dimensions, may
+ * differ between configurations: experiment.shape says them. */
+struct trial_array {
+    struct row row;
+    const char *dims;    /* names of the dimensions, "neuron statistic"; NULL: numbered */
+    const char *columns; /* names of the last dimension's places, "mean sd max"; or NULL */
+};
+
 /* What a setting is unless the sweep file says otherwise, where an experiment has its own idea of
  * that. */
 struct experiment_default {
@@ -18,6 +27,7 @@ struct experiment {
     struct row row;
     const struct table *fields;  /* config_fields, perhaps with rows of its own behind them */
     const struct table *metrics; /* rows of struct metric (worker/metric.h) */
+    const struct table *arrays;  /* rows of struct trial_array, or NULL */
     const struct experiment_default *defaults; /* ends with a key of NULL; NULL: none */
 
     /* Sizes and costs of a trial that has such parents (their rows do not matter), without

@@ -4,6 +4,8 @@
 
 #include "experiments/experiment.h"
 
+extern const struct table train_arrays; /* rows of struct trial_array */
+
 /* See struct experiment. */
 enum err_code train_shape(const struct config *config, const struct parents *parents,
                           const struct record *record, struct trial_shape *out, struct err *e);

@@ -26,6 +26,11 @@ with h5py.File(path, "r") as f:
             assert c["data"].shape[0] == c["trial"].shape[0]
             names = [x.keys()[0] for x in c["data"].dims]
             assert names == ["trial", "slot", "probe", "feature"], names
+    for c in f["arrays/neurons"].values():
+        assert c["data"].attrs["columns"] == "mean sd max"
+        assert [x[0].name.split("/")[-1] for x in c["data"].dims] == ["trial", "neuron", "statistic"]
+    for c in f["arrays/visual"].values():
+        assert c["data"].shape == (c["trial"].shape[0],) + tuple(map(int, c.name.split("/")[-1].split("x")))
     assert list(f["slot"][:]) == [-1, -2]
     assert list(f["probe/test/index"][:]) == list(range(6))
 
@@ -42,3 +47,7 @@ trials = xarray.open_dataset(path, group="trials", engine="h5netcdf")
 assert trials["model.width"].dims == ("trial",)
 data = xarray.open_dataset(path, group="representations/test/hidden.1/8", engine="h5netcdf")
 assert data["data"].dims == ("trial", "slot", "probe", "feature"), data
+neurons = xarray.open_dataset(path, group="arrays/neurons/8x3", engine="h5netcdf")
+assert neurons["data"].dims == ("trial", "neuron", "statistic"), neurons
+visual = xarray.open_dataset(path, group="arrays/visual/2x3x4x5", engine="h5netcdf")
+assert visual["data"].dims == ("trial", "dim_0", "dim_1", "dim_2", "dim_3"), visual

@@ -35,7 +35,13 @@ static const struct field fake_fields[] = {
 enum { FAKE_WIDTH, FAKE_LR, FAKE_ACTIVATION, FAKE_FREEZE, FAKE_PATH };
 
 static const struct table fake_table = TABLE("field", fake_fields);
-static const struct experiment fake_experiment = {.row = {"train"}, .fields = &fake_table};
+static const struct trial_array fake_array_rows[] = {
+    {.row = {"neurons"}, .dims = "neuron statistic", .columns = "mean sd max"},
+    {.row = {"visual"}},
+};
+static const struct table fake_arrays = TABLE("array", fake_array_rows);
+static const struct experiment fake_experiment = {
+    .row = {"train"}, .fields = &fake_table, .arrays = &fake_arrays};
 
 /* Every width with every activation is a configuration. */
 struct fake {
@@ -128,6 +134,16 @@ bool plan_keeps(const struct plan *p, int64_t t)
     return fake_keeps(plan_shape(p, t));
 }
 
+/* An array of width / 16 neurons, and images that the narrowest network has none of. */
+static void fake_arrays_shape(int64_t width, struct trial_shape *out)
+{
+    const int64_t size[2][4] = {{width / 16, 3}, {2, 3, width / 32, 5}};
+    for (int i = 0; i < 2 && i < sweep.record.n_arrays; i++) {
+        out->array_dims[i] = i == 0 ? 2 : width > 16 ? 4 : 0;
+        for (int k = 0; k < out->array_dims[i]; k++) out->array_size[i][k] = size[i][k];
+    }
+}
+
 /* The plan of `fake` with `sweep`: two recorded layers, of which the narrowest network has one;
  * a layer has width / 16 features. */
 static const struct plan *fake_plan(void)
@@ -146,6 +162,7 @@ static const struct plan *fake_plan(void)
         if (shapes[c].records > plan.max_records) plan.max_records = shapes[c].records;
         for (int l = 0; l < sweep.record.n_layers; l++)
             shapes[c].layer_dim[l] = l == 1 && width == 16 ? 0 : width / 16 + 2 * l;
+        fake_arrays_shape(width, &shapes[c]);
     }
     if (fake.n_widths > 1) varied[n_varied++] = &fake_fields[FAKE_WIDTH];
     if (fake.n_activations > 1) varied[n_varied++] = &fake_fields[FAKE_ACTIVATION];
@@ -175,6 +192,8 @@ static void fake_reset(void)
                                    .slot = {SLOT_INIT, SLOT_FINAL},
                                    .n_probe_sets = 1,
                                    .probe = {{.name = "test", .split = 1, .n = 6}},
+                                   .n_arrays = 2,
+                                   .array = {"neurons", "visual"},
                                    .diverged_above = HUGE_VAL,
                                    .train_subset = 2048};
 }
@@ -186,8 +205,8 @@ enum { FAKE_MAX = 4096 };
 struct fake_rows {
     struct rows rows;
     double metric[FAKE_MAX], step[64];
-    float layer[2][FAKE_MAX], weights[FAKE_MAX];
-    float *layers[2];
+    float layer[2][FAKE_MAX], weights[FAKE_MAX], array[2][FAKE_MAX];
+    float *layers[2], *arrays[2];
     struct result result;
 };
 
@@ -208,7 +227,13 @@ static struct fake_rows *fake_rows(uint64_t id, const struct trial_shape *shape)
     }
     for (int64_t i = 0; i < shape->weights; i++)
         f.weights[i] = (float)(id % 8191) - 0.5f * (float)i;
-    f.rows = (struct rows){.metric = f.metric, .step = f.step, .layer = f.layers};
+    for (int i = 0; i < 2; i++) {
+        for (int64_t k = 0; k < FAKE_MAX; k++)
+            f.array[i][k] = (float)(id % 7919) + 0.25f * (float)(k + i);
+        f.arrays[i] = shape->array_dims[i] ? f.array[i] : NULL;
+    }
+    f.rows =
+        (struct rows){.metric = f.metric, .step = f.step, .layer = f.layers, .array = f.arrays};
     if (fake_keeps(shape)) f.rows.weights = f.weights;
     f.result = (struct result){.outcome = id % 3 ? OUTCOME_DONE : OUTCOME_DIVERGED,
                                .worker = (int32_t)(id % 7),
@@ -234,7 +259,7 @@ static int64_t read_row(hid_t file, const char *path, hid_t type, int64_t row, v
     hid_t d = H5Dopen2(file, path, H5P_DEFAULT);
     ck_assert_msg(d >= 0, "%s", path);
     hid_t space = H5Dget_space(d);
-    hsize_t start[4] = {(hsize_t)row}, count[4];
+    hsize_t start[5] = {(hsize_t)row}, count[5];
     int n = H5Sget_simple_extent_dims(space, count, NULL);
     count[0] = 1;
     int64_t elements = 1;
@@ -253,7 +278,7 @@ static int64_t length_of(hid_t file, const char *path)
     hid_t d = H5Dopen2(file, path, H5P_DEFAULT);
     ck_assert_msg(d >= 0, "%s", path);
     hid_t space = H5Dget_space(d);
-    hsize_t dims[4];
+    hsize_t dims[5];
     H5Sget_simple_extent_dims(space, dims, NULL);
     H5Sclose(space);
     H5Dclose(d);
@@ -281,6 +306,32 @@ static int64_t member_of(hid_t file, const char *group, int64_t row)
     for (int64_t m = 0; m < n; m++)
         if (member[m] == row) return m;
     return -1;
+}
+
+/* The group of an array as its schema has it. */
+static void fake_array_group(int i, const struct trial_shape *shape, char out[128])
+{
+    const int64_t *n = shape->array_size[i];
+    if (i == 0)
+        snprintf(out, 128, "arrays/neurons/%lldx3", (long long)n[0]);
+    else
+        snprintf(out, 128, "arrays/visual/2x3x%lldx5", (long long)n[2]);
+}
+
+/* The arrays of a row are the trial's; adds them to its checksum. */
+static void check_arrays(hid_t file, int64_t row, const struct trial_shape *shape,
+                         struct fake_rows *f, XXH64_state_t *sum)
+{
+    static float floats[FAKE_MAX];
+    for (int i = 0; i < sweep.record.n_arrays; i++) {
+        char group[128], data[160];
+        if (shape->array_dims[i] == 0) continue;
+        fake_array_group(i, shape, group);
+        snprintf(data, sizeof data, "%s/data", group);
+        int64_t n = read_row(file, data, H5T_NATIVE_FLOAT, member_of(file, group, row), floats);
+        ck_assert_mem_eq(floats, f->array[i], (size_t)n * sizeof(float));
+        XXH64_update(sum, f->array[i], (size_t)n * sizeof(float));
+    }
 }
 
 /* A finished row is bit for bit what the trial's must be. */
@@ -325,6 +376,7 @@ static void check_row(hid_t file, int64_t row, uint64_t id, const struct trial_s
         ck_assert_mem_eq(floats, f->weights, (size_t)shape->weights * sizeof(float));
         XXH64_update(sum, f->weights, (size_t)shape->weights * sizeof(float));
     }
+    check_arrays(file, row, shape, f, sum);
     read_row(file, "trials/checksum", H5T_NATIVE_UINT64, row, &u);
     ck_assert_uint_eq(u, XXH64_digest(sum));
     XXH64_freeState(sum);

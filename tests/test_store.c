@@ -90,6 +90,11 @@ static void change_probe(void)
     sweep.record.probe[0].n = 7;
 }
 
+static void change_arrays(void)
+{
+    sweep.record.n_arrays = 1;
+}
+
 static const struct {
     void (*change)(void);
     const char *named[3];
@@ -101,6 +106,7 @@ static const struct {
     {change_layers, {"layers", "'hidden.1 hidden.last'", "'hidden.1'"}},
     {change_slots, {"representations.at", "'init final'", "'100 final'"}},
     {change_probe, {"probe", "'test 6'", "'test 7'"}},
+    {change_arrays, {"record.arrays", "'neurons visual'", "'neurons'"}},
 };
 
 START_TEST(test_store_of_another_sweep_is_refused)
@@ -383,6 +389,42 @@ START_TEST(test_store_without_representations_works)
 }
 END_TEST
 
+/* ---- arrays ---- */
+
+START_TEST(test_arrays_are_nan_until_written)
+{
+    static float floats[FAKE_MAX];
+    int64_t row[64];
+    const struct plan *p = fake_plan();
+    char group[128], data[160];
+    prepared(p, row);
+    hid_t file = open_file(path);
+    fake_array_group(1, plan_shape(p, p->n_trials - 1), group);
+    snprintf(data, sizeof data, "%s/data", group);
+    int64_t n = read_row(file, data, H5T_NATIVE_FLOAT, 0, floats);
+    ck_assert_int_eq(n, 2 * 3 * 4 * 5);
+    for (int64_t i = 0; i < n; i++) ck_assert(isnan(floats[i]));
+    ck_assert_int_eq(member_of(file, group, row[0]), -1); /* the narrowest has none */
+    H5Fclose(file);
+}
+END_TEST
+
+/* A store of a shoal that knew no arrays is as good as one without. */
+START_TEST(test_store_without_the_attribute_goes_on)
+{
+    int64_t row[64];
+    sweep.record.n_arrays = 0;
+    prepared(fake_plan(), row);
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    ck_assert_int_ge(H5Adelete(file, "record.arrays"), 0);
+    H5Fclose(file);
+    sweep.seeds = 3;
+    prepared(fake_plan(), row);
+    sweep.record.n_arrays = 1;
+    ck_assert_int_eq(store_prepare(path, fake_plan(), provenance, row, &e), ERR_CONFIG);
+}
+END_TEST
+
 /* ---- weights ---- */
 
 START_TEST(test_kept_weights_come_back_through_any_handle)
@@ -549,6 +591,8 @@ int main(void)
     tcase_add_test(c, test_fewer_records_in_the_file_keep_those_of_the_store);
     tcase_add_test(c, test_leftover_of_a_killed_extension_is_removed);
     tcase_add_test(c, test_store_without_representations_works);
+    tcase_add_test(c, test_arrays_are_nan_until_written);
+    tcase_add_test(c, test_store_without_the_attribute_goes_on);
     tcase_add_test(c, test_kept_weights_come_back_through_any_handle);
     tcase_add_test(c, test_extension_keeps_weights);
     tcase_add_test(c, test_done_without_wanted_weights_is_not_done);

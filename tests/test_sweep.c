@@ -195,8 +195,8 @@ END_TEST
 
 /* ---- right files ---- */
 
-static const char *const valid_files[] = {"tiny.yaml", "many.yaml", "slow.yaml", "full.yaml",
-                                          "stages.yaml"};
+static const char *const valid_files[] = {"tiny.yaml", "many.yaml",   "slow.yaml",
+                                          "full.yaml", "stages.yaml", "arrays.yaml"};
 
 START_TEST(test_valid_file_plans)
 {

@@ -1,7 +1,8 @@
-/* record.c - recording grids. */
+/* record.c - recording grids, recorded arrays. */
 #include "worker/record.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/err.h"
 
@@ -29,4 +30,11 @@ int64_t record_steps(const struct record *r, int64_t steps, int64_t max, int64_t
         count++;
     }
     return count;
+}
+
+int record_array(const struct record *r, const char *name)
+{
+    for (int i = 0; i < r->n_arrays; i++)
+        if (strcmp(r->array[i], name) == 0) return i;
+    return -1;
 }

@@ -113,7 +113,8 @@ static enum err_code resolve_sizes(struct setup *s, struct err *e)
                    "optim.batch: a batch of %lld is larger than the training set of %lld",
                    (long long)s->batch, (long long)s->n_train);
     s->steps_per_epoch = s->n_train / (s->batch / s->views);
-    if (s->needs & (METRIC_TEST | METRIC_FEATURES | METRIC_OOD | METRIC_SHIFTED))
+    if (s->needs & (METRIC_TEST | METRIC_FEATURES | METRIC_OOD | METRIC_SHIFTED) ||
+        s->record->n_arrays > 0)
         TRY(split_size("data.test", c->data.test, s->data.pool[SPLIT_TEST], &s->n_test, e));
     int64_t subset = s->record->test_subset;
     s->n_test_subset = subset ? min(subset, s->n_test) : s->n_test;

@@ -36,7 +36,7 @@ struct setup {
     int64_t n_train; /* training set of the real world; of the ideal one: of train metrics */
     int64_t whole;   /* samples it, or the ideal world's pool, had with a uniform prior */
     int64_t n_pool;  /* samples an ideal world has, each counted once; INT64_MAX: no end */
-    int64_t n_test;  /* of the test set, and of the shifted one; 0: no metric needs them */
+    int64_t n_test;  /* of the test set, and of the shifted one; 0: nothing needs them */
     int64_t n_test_subset;                 /* samples of test metrics before the last record */
     int64_t n_subset;                      /* samples of train metrics before the last record */
     int64_t batch, steps, steps_per_epoch; /* steps 0: nothing is trained */

@@ -15,6 +15,8 @@ enum {
     TASK_MAX_SLOTS = 8,
     TASK_MAX_PROBE_SETS = 4,
     TASK_MAX_PATCHES = 8,
+    TASK_MAX_ARRAYS = 4,
+    TASK_MAX_DIMS = 4, /* of an array */
     TASK_MAX_RECORDS = 4096,
     TASK_MAX_PARENTS = 3,
     TASK_NAME = 64,
@@ -187,6 +189,8 @@ struct record {
     struct level level[TASK_MAX_SLOTS]; /* of those that are SLOT_LEVEL */
     int n_probe_sets;
     struct probe_set probe[TASK_MAX_PROBE_SETS];
+    int n_arrays; /* of the experiment's, made at the end of a trial */
+    char array[TASK_MAX_ARRAYS][TASK_NAME];
     double diverged_above; /* training loss above this is divergence; HUGE_VAL: only NaN, Inf */
     int64_t train_subset;  /* samples that train metrics use before the last record: 2048 */
     int64_t test_subset;   /* likewise test metrics; 0: all */
@@ -216,7 +220,17 @@ struct trial_shape {
     int n_layers;
     int64_t layer_dim[TASK_MAX_LAYERS];      /* features of each recorded layer, d */
     int64_t probe_pool[TASK_MAX_PROBE_SETS]; /* samples that probes are drawn from */
+    int array_dims[TASK_MAX_ARRAYS]; /* of each recorded array; 0: the trial has none of it */
+    int64_t array_size[TASK_MAX_ARRAYS][TASK_MAX_DIMS];
 };
+
+/* Numbers of recorded array i, 0 if the trial has none of it. Local. */
+static inline int64_t task_array_count(const struct trial_shape *shape, int i)
+{
+    int64_t count = shape->array_dims[i] > 0;
+    for (int k = 0; k < shape->array_dims[i]; k++) count *= shape->array_size[i][k];
+    return count;
+}
 
 enum outcome { OUTCOME_DONE, OUTCOME_DIVERGED, OUTCOME_FAILED };
 
@@ -238,6 +252,7 @@ struct rows {
     double *step;        /* [records]: optimizer steps done at each record */
     float **layer;       /* [n_probe_sets * n_layers][n_slots * probes * layer_dim] */
     float *weights;      /* [shape.weights] final ones; NULL when not kept */
+    float **array;       /* [n_arrays][product of array_size]; NaN until the end of a trial */
     size_t metric_bytes; /* of metric */
 };
 

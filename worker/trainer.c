@@ -356,6 +356,14 @@ static enum err_code minimise(struct trainer *t, const struct trainer_hooks *hoo
     return ERR_OK;
 }
 
+/* What a run that came to its end leaves beside what was recorded on the way. */
+static enum err_code finish(struct trainer *t, const struct trainer_hooks *hooks, struct err *e)
+{
+    bool wanted = hooks->finish && t->setup.record->n_arrays > 0;
+    if (!wanted || t->trial->result->outcome == OUTCOME_DIVERGED) return ERR_OK;
+    return hooks->finish(t, t->trial->rows->array, e);
+}
+
 double trainer_now_s(void)
 {
     struct timespec t;
@@ -385,6 +393,7 @@ enum err_code trainer_run(struct worker *worker, const struct trial *trial,
     if (rc == ERR_OK && hooks->start) rc = hooks->start(&t, arena, e);
     if (rc == ERR_OK)
         rc = t.setup.optimizer->minimise ? minimise(&t, hooks, e) : train(&t, hooks, e);
+    if (rc == ERR_OK) rc = finish(&t, hooks, e);
     feed_clear(&t.feed);
     graph_clear(&t.setup.graph);
     graph_clear(&t.setup.teacher.graph);

@@ -53,6 +53,11 @@ struct trainer_hooks {
     /* Optional. At each record, after the trainer has measured: values[i] is the place of
      * record.metric[i], still NaN where metric.value is NULL. */
     enum err_code (*measure)(struct trainer *t, double *values, struct err *e);
+
+    /* Optional. After the last record of a run that did not diverge, where arrays are recorded:
+     * fills array[i], which is record.array[i] of the size that experiment.shape gave, NaN so
+     * far (NULL: the trial has none of it). The test set is there. */
+    enum err_code (*finish)(struct trainer *t, float **array, struct err *e);
 };
 
 /* experiment.run for plain training with hooks. Local.
