@@ -113,7 +113,11 @@ static bool parse_int(const struct field *f, const struct yaml_node *node, void 
 static bool parse_float(const struct field *f, const struct yaml_node *node, void *at,
                         struct complaint *c)
 {
-    double value;
+    double value = NAN;
+    if (f->word && node->kind == YAML_SCALAR && strcmp(node->text, f->word) == 0) {
+        memcpy(at, &value, sizeof value);
+        return true;
+    }
     if (!yaml_number(node, &value)) return expected(f, node, "a number", c);
     if (!in_range(f, value, node, c)) return false;
     memcpy(at, &value, sizeof value);
@@ -186,11 +190,11 @@ static void show_int(const struct field *f, const void *at, char *out, size_t si
 
 static void show_float(const struct field *f, const void *at, char *out, size_t size)
 {
-    (void)f;
     double value;
     char buffer[32];
     memcpy(&value, at, sizeof value);
-    snprintf(out, size, "%s", text_double(value, buffer));
+    bool word = f->word && isnan(value);
+    snprintf(out, size, "%s", word ? f->word : text_double(value, buffer));
 }
 
 static void show_bool(const struct field *f, const void *at, char *out, size_t size)

@@ -34,8 +34,8 @@ struct field {
     const char *fallback;      /* default as it would be written in the file */
     double min, max;           /* of numbers; both 0: no limit */
     const char *unit;          /* or NULL */
-    const char *word;          /* FIELD_INT: a word allowed beside a number ("full"), or NULL */
-    int64_t word_value;        /* what the word stands for */
+    const char *word;          /* a word allowed beside a number ("full"), or NULL */
+    int64_t word_value;        /* FIELD_INT: what the word stands for; of a FIELD_FLOAT NaN */
     const struct table *names; /* FIELD_NAME: where the names come from */
     const char *only_key;      /* the key of a FIELD_NAME field on whose value ... */
     const char *only_names;    /* ... this one depends: "sgd adam"; NULL: applies always */

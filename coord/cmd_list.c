@@ -66,6 +66,9 @@ static const struct kind kinds[] = {
     {{"sweep-settings", "of the sweep as a whole", NULL}, &sweep_settings, true},
     {{"figure-settings", "of a figure", NULL}, &sweep_figure_settings, true},
     {{"table-settings", "of a table", NULL}, &sweep_table_settings, true},
+    {{"compare-settings", "of a line of the comparison with a paper", NULL},
+     &sweep_compare_settings,
+     true},
 };
 static const struct table kind_table = TABLE("kind", kinds);
 

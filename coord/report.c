@@ -10,6 +10,7 @@
 #include "coord/folder.h"
 #include "coord/label.h"
 #include "coord/report_best.h"
+#include "coord/report_compare.h"
 #include "coord/report_page.h"
 #include "coord/report_table.h"
 #include "coord/setting.h"
@@ -29,6 +30,7 @@ struct report {
     struct report_spec spec;
     struct figure figure[SWEEP_MAX_FIGURES];
     struct report_table table[SWEEP_MAX_TABLES];
+    struct report_compare compare;
 };
 
 /* ---- the default set ---- */
@@ -161,7 +163,9 @@ static enum err_code make_tables(struct report *p, struct err *e)
         TRY(report_table_make(p->r, &p->spec.table[i], i + 1, &p->table[i], e));
         TRY(report_table_save(&p->table[i], p->dir, e));
     }
-    return ERR_OK;
+    if (p->spec.n_compare == 0) return ERR_OK;
+    report_compare_make(p->r, p->spec.n_compare, p->spec.compare, &p->compare);
+    return report_compare_save(&p->compare, p->dir, e);
 }
 
 static enum err_code make_page(struct report *p, struct err *e)
@@ -172,7 +176,8 @@ static enum err_code make_page(struct report *p, struct err *e)
                                  .n_figures = p->spec.n_figures,
                                  .figure = p->figure,
                                  .n_tables = p->spec.n_tables,
-                                 .table = p->table};
+                                 .table = p->table,
+                                 .compare = p->spec.n_compare ? &p->compare : NULL};
     report_page(&parts, &page);
     enum err_code rc = folder_write(p->dir, "index.html", &page, e);
     text_clear(&page);
@@ -212,6 +217,9 @@ static void summarise(const struct report *p, struct text *out)
             line += length;
         }
     }
+    if (p->spec.n_compare)
+        text_add(out, "  compared with the paper: %d of %d lines agree\n", p->compare.n_agree,
+                 p->compare.n_judged);
     say_best(p->r, out);
 }
 
@@ -233,6 +241,7 @@ enum err_code report_write(const struct results *r, const struct report_spec *sp
     if (rc == ERR_OK && summary) summarise(p, summary);
     for (int i = 0; i < SWEEP_MAX_FIGURES; i++) figure_clear(&p->figure[i]);
     for (int i = 0; i < SWEEP_MAX_TABLES; i++) report_table_clear(&p->table[i]);
+    report_compare_clear(&p->compare);
     free(p);
     return rc;
 }

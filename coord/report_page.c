@@ -218,6 +218,19 @@ static void add_tables(const struct report_parts *p, struct text *out)
     text_add(out, "</section>\n");
 }
 
+static void add_compare(const struct report_parts *p, struct text *out)
+{
+    if (!p->compare) return;
+    text_add(out, "<section>\n<h2>Comparison with the paper</h2>\n<figure id=\"compare\">\n"
+                  "<figcaption>");
+    html_add(out, p->compare->caption.at);
+    text_add(out, " <span class=\"files\"><a href=\"compare.tex\">tex</a> "
+                  "<a href=\"compare.csv\">csv</a> <a href=\"compare.md\">md</a></span>"
+                  "</figcaption>\n<div class=\"scroll\">\n");
+    text_add_bytes(out, p->compare->html.at, p->compare->html.length);
+    text_add(out, "</div>\n</figure>\n</section>\n");
+}
+
 /* ---- what was run ---- */
 
 /* The distinct texts of an axis in the order of the trials; many are cut short. */
@@ -312,6 +325,7 @@ void report_page(const struct report_parts *parts, struct text *out)
     add_answer(parts, out);
     add_figures(parts, out);
     add_tables(parts, out);
+    add_compare(parts, out);
     add_settings(parts, out);
     add_compute(parts, out);
     add_provenance(parts, out);

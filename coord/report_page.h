@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "coord/figure.h"
+#include "coord/report_compare.h"
 #include "coord/report_table.h"
 #include "coord/results.h"
 
@@ -13,6 +14,7 @@ struct report_parts {
     int n_figures, n_tables;
     const struct figure *figure;
     const struct report_table *table;
+    const struct report_compare *compare; /* NULL: there is none */
 };
 
 /* Adds the page. No scripts, no references but to the figures' files beside it. Local. */

@@ -13,6 +13,7 @@ enum {
     SWEEP_MAX_MEASURES = 16,
     SWEEP_MAX_FIGURES = 32,
     SWEEP_MAX_TABLES = 16,
+    SWEEP_MAX_COMPARE = 64,
     SWEEP_MAX_ORDER = 4,
     STAGE_MAX_TAKE = 8, /* settings taken from the best of another stage, or matched with it */
 };
@@ -102,6 +103,16 @@ struct table_spec {
     char at[TASK_PATH]; /* condition on metrics; "": the last record */
 };
 
+/* One line of the comparison with a paper. Numbers that are not given are NaN. */
+struct compare_spec {
+    char what[TASK_PATH], paper[TASK_PATH];
+    char value[2 * TASK_NAME + 4]; /* a metric, "A / B" or "A - B" */
+    char filter[TASK_PATH], at[TASK_PATH];
+    double released, sd, within; /* their number, its standard deviation over ... */
+    int64_t seeds;               /* ... so many seeds, or the relative distance allowed */
+    double least, most;
+};
+
 struct run_spec {
     char checkpoint_every[TASK_NAME], checkpoint_dir[TASK_PATH];
     double checkpoint_s; /* the former as seconds; 0: never */
@@ -125,6 +136,8 @@ struct report_spec {
     int n_figures, n_tables;
     struct figure_spec figure[SWEEP_MAX_FIGURES];
     struct table_spec table[SWEEP_MAX_TABLES];
+    int n_compare;
+    struct compare_spec compare[SWEEP_MAX_COMPARE];
 };
 
 struct sweep {
@@ -210,7 +223,8 @@ char *sweep_schema(void);
 
 /* The scalar settings outside data, model and optim: rows of struct field over struct sweep,
  * struct figure_spec and struct table_spec. */
-extern const struct table sweep_settings, sweep_figure_settings, sweep_table_settings;
+extern const struct table sweep_settings, sweep_figure_settings, sweep_table_settings,
+    sweep_compare_settings;
 extern const struct table sweep_methods, sweep_ranges, sweep_run_orders, sweep_grids;
 
 #endif

@@ -3,11 +3,13 @@
  * before the machine time is spent and not after.
  *
  * To add an option of a figure: a member of struct figure_spec and a row. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "coord/report.h"
+#include "coord/report_compare.h"
 #include "coord/sweep_reader.h"
 #include "linalg/alignment.h"
 #include "worker/record.h"
@@ -117,6 +119,39 @@ static const struct field table_rows[] = {
 };
 const struct table sweep_table_settings = TABLE("table setting", table_rows);
 #undef AT
+
+#define TEXT(key, help, member, fallback_)                                                     \
+    {                                                                                          \
+        {"compare." key, help, NULL}, FIELD_TEXT,                                              \
+            .offset = offsetof(struct compare_spec, member),                                   \
+            .size = sizeof(((struct compare_spec *)0)->member), .fallback = fallback_          \
+    }
+#define NUMBER(key, help, member)                                                              \
+    {                                                                                          \
+        {"compare." key, help, NULL}, FIELD_FLOAT,                                             \
+            .offset = offsetof(struct compare_spec, member), .fallback = "none",               \
+            .word = "none"                                                                     \
+    }
+static const struct field compare_rows[] = {
+    TEXT("what", "the quantity in words", what, ""),
+    TEXT("value", "a metric, or \"A / B\" or \"A - B\" of two", value, ""),
+    TEXT("filter", "only trials for which this condition holds", filter, ""),
+    TEXT("at", "metrics at the first record where this holds", at, ""),
+    TEXT("paper", "what the paper says, in words", paper, ""),
+    NUMBER("released", "what the paper's code gives", released),
+    NUMBER("sd", "standard deviation of that over seeds", sd),
+    NUMBER("within", "relative distance from it that agrees, where there is no sd", within),
+    NUMBER("least", "the mean is to be at least this", least),
+    NUMBER("most", "the mean is to be at most this", most),
+    {{"compare.seeds", "seeds that the paper's code was run with", NULL},
+     FIELD_INT,
+     .offset = offsetof(struct compare_spec, seeds),
+     .fallback = "0",
+     .max = 1e6},
+};
+const struct table sweep_compare_settings = TABLE("compare setting", compare_rows);
+#undef TEXT
+#undef NUMBER
 
 /* ---- analysis ---- */
 
@@ -358,6 +393,36 @@ static void read_table(struct sweep_reader *r, const struct yaml_node *map)
     s->report.n_tables++;
 }
 
+/* ---- comparison ---- */
+
+static void read_compare(struct sweep_reader *r, const struct yaml_node *map)
+{
+    struct sweep *s = r->sweep;
+    struct compare_spec *c = &s->report.compare[s->report.n_compare];
+    field_defaults(&sweep_compare_settings, c);
+    field_read_section(&sweep_compare_settings, "compare", "", r->file, map, c, NULL);
+    need_keys(r, map, "report.compare", (const char *const[]){"what", "value", NULL});
+    check_filter(r, map);
+    const struct yaml_node *value = yaml_get(map, "value");
+    char part[2][TASK_NAME];
+    int n = report_compare_parts(c->value, part, NULL);
+    for (int i = 0; value && value->kind == YAML_SCALAR && i < n; i++) {
+        struct yaml_node one = *value;
+        one.text = part[i];
+        check_name(r, &one, WANT_METRIC);
+    }
+    if (value && value->kind == YAML_SCALAR && n == 0)
+        yaml_problem(r->file, value->mark, "write a metric, \"A / B\" or \"A - B\"",
+                     "report.compare: value '%s' is none", c->value);
+    bool judged = isfinite(c->sd) || isfinite(c->within);
+    if (isfinite(c->sd) && (isfinite(c->within) || c->seeds < 1))
+        yaml_problem(r->file, map->mark, "give sd and seeds, or within",
+                     "report.compare: sd wants seeds, and no within");
+    if (judged && !isfinite(c->released))
+        yaml_problem(r->file, map->mark, NULL, "report.compare: released is missing");
+    s->report.n_compare++;
+}
+
 static void each_map(struct sweep_reader *r, const struct yaml_node *list, const char *where,
                      int max, void (*read)(struct sweep_reader *r, const struct yaml_node *map))
 {
@@ -375,9 +440,11 @@ static void each_map(struct sweep_reader *r, const struct yaml_node *list, const
 void sweep_report_read(struct sweep_reader *r, const struct yaml_node *node)
 {
     if (!node) return;
-    sweep_scalars(r, node, "report", "figures tables");
+    sweep_scalars(r, node, "report", "figures tables compare");
     each_map(r, sweep_child(r, node, "report", "figures", YAML_LIST), "report.figures",
              SWEEP_MAX_FIGURES, read_figure);
     each_map(r, sweep_child(r, node, "report", "tables", YAML_LIST), "report.tables",
              SWEEP_MAX_TABLES, read_table);
+    each_map(r, sweep_child(r, node, "report", "compare", YAML_LIST), "report.compare",
+             SWEEP_MAX_COMPARE, read_compare);
 }

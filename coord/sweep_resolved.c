@@ -328,6 +328,9 @@ static void add_report(struct text *out, const struct sweep *s)
     for (int i = 0; i < s->report.n_tables; i++)
         add_flow(out, &sweep_table_settings,
                  s->report.table[i].bold ? "best: bold" : "best: none", &s->report.table[i]);
+    if (s->report.n_compare) text_add(out, "  compare:\n");
+    for (int i = 0; i < s->report.n_compare; i++)
+        add_flow(out, &sweep_compare_settings, "", &s->report.compare[i]);
 }
 
 char *sweep_resolved(const struct sweep *s)

@@ -306,6 +306,9 @@ static void add_rest(json_t *root)
     put(root, "report.figures",
         list_of(figure, "default: every metric against the first axis"));
     put(root, "report.tables", list_of(table, "tables"));
+    put(root, "report.compare",
+        list_of(item_schema(&sweep_compare_settings, "a number of a paper"),
+                "numbers of a paper beside those of this sweep"));
 }
 
 char *sweep_schema(void)
