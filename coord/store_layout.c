@@ -69,6 +69,17 @@ static void add_probes(struct text *list, const struct record *r)
     }
 }
 
+/* What images are made of, where some are. */
+static void add_visual(struct text *list, const struct record *r)
+{
+    bool wanted = false;
+    for (int i = 0; i < r->n_arrays; i++) wanted |= strncmp(r->array[i], "visual", 6) == 0;
+    for (int i = 0; i < r->n_metrics; i++) wanted |= strncmp(r->metric[i], "visual", 6) == 0;
+    if (wanted)
+        text_add(list, " (%s %lld %s)", r->visual.layer, (long long)r->visual.channels,
+                 r->visual.rgb);
+}
+
 void store_identity(const struct sweep *sweep, struct store_identity out[STORE_IDENTITY])
 {
     static const char *const grids[] = {"linear", "log", "last"};
@@ -105,7 +116,8 @@ void store_identity(const struct sweep *sweep, struct store_identity out[STORE_I
     ADD("record.representations.probe", "%s", r->n_probe_sets ? list.at : "");
     list.length = 0;
     for (int i = 0; i < r->n_arrays; i++) text_add(&list, "%s%s", i ? " " : "", r->array[i]);
-    ADD("record.arrays", "%s", r->n_arrays ? list.at : "");
+    add_visual(&list, r);
+    ADD("record.arrays", "%s", list.length ? list.at : "");
     ADD("stop.diverged.above", "%s", text_double(r->diverged_above, number));
 #undef ADD
     INVARIANT(n == STORE_IDENTITY);

@@ -278,7 +278,9 @@ static void read_representations(struct sweep_reader *r, const struct yaml_node 
 
 void sweep_record_read(struct sweep_reader *r, const struct yaml_node *node)
 {
-    if (node) sweep_scalars(r, node, "record", "metrics every representations arrays");
+    if (node) sweep_scalars(r, node, "record", "metrics every representations arrays visual");
+    const struct yaml_node *visual = sweep_child(r, node, "record", "visual", YAML_MAP);
+    if (visual) sweep_scalars(r, visual, "record.visual", "");
     read_metrics(r, node);
     read_every(r, node);
     read_representations(r, node);

@@ -275,6 +275,8 @@ static void add_record(struct text *out, const struct sweep *s)
         add_names(out, "  arrays", r->array, r->n_arrays);
         text_add(out, "\n");
     }
+    text_add(out, "  visual:\n");
+    add_scalars(out, &sweep_settings, "record.visual", "    ", s);
     text_add(out, "stop:\n  diverged:\n");
     add_scalars(out, &sweep_settings, "stop.diverged", "    ", s);
 }

@@ -21,6 +21,7 @@ struct values {
     double magnitude_id, magnitude_ood, gate_ratio;
     double grad_core[CLASSES], grad_bg[CLASSES];
     double grad_core_formula[CLASSES], grad_bg_formula[CLASSES];
+    double visual_colour;
 };
 
 /* What a pass over samples tells. */

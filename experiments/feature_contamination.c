@@ -1,11 +1,14 @@
 /* feature_contamination.c - the rows of the experiment, and its hooks. */
 #include "experiments/feature_contamination.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "experiments/contamination.h"
+#include "worker/data_composed.h"
 #include "worker/model.h"
 #include "worker/record.h"
+#include "worker/visualise.h"
 
 /* ---- metrics ---- */
 
@@ -108,16 +111,25 @@ static const struct own_metric rows[] = {
         PAPER ", theorem 4.1", 0, 0, grad_bg_formula[POSITIVE]),
     OWN("grad_bg_neg_formula", "grad_bg_neg by the formula: a E[y slope <x, m>]",
         PAPER ", theorem 4.1", 0, 0, grad_bg_formula[NEGATIVE]),
+    {.metric = {.row = {"visual_colour",
+                        "colour record.visual.rgb in images of record.visual, mean, at the end",
+                        PAPER ", appendix"},
+                .needs = METRIC_SHIFTED,
+                .on_request = true},
+     .offset = offsetof(struct values, visual_colour)},
 };
 const struct table feature_contamination_metrics =
     TABLE_BEHIND(&metrics, METRIC_ROWS, "metric", rows);
 
-static const char neurons[] = "neurons";
+static const char neurons[] = "neurons", visual[] = "visual";
 static const struct trial_array arrays[] = {
     {.row = {neurons,
              "each neuron of a two_layer network at the end, as the metrics measure it", NULL},
      .dims = "neuron statistic",
      .columns = "p_plus p_minus asymmetry s_core s_bg output"},
+    {.row = {visual, "images that channels of record.visual.layer answer to most, at the end",
+             PAPER ", appendix"},
+     .dims = "channel plane row column"},
 };
 const struct table feature_contamination_arrays = TABLE("array", arrays);
 
@@ -128,22 +140,57 @@ const struct experiment_default feature_contamination_defaults[] = {
 
 /* ---- hooks ---- */
 
-static enum err_code start(struct trainer *t, struct arena *arena, struct err *e)
+/* What a trial of this experiment keeps. */
+struct own {
+    struct contamination c;
+    bool measures;  /* c is in use */
+    float *image;   /* [images, dim]; NULL: none are wanted */
+    int64_t images; /* as many as the layer has channels, at most those wanted */
+};
+
+static bool wants_images(const struct record *r)
 {
-    if (!(t->setup.needs & METRIC_SHIFTED)) return ERR_OK;
-    t->own = arena_alloc(arena, sizeof(struct contamination));
-    if (!t->own) return ERR(e, ERR_NOMEM, "no memory to measure neurons");
-    return contamination_start(t->own, t, arena, e);
+    bool wanted = record_array(r, visual) >= 0;
+    for (int i = 0; i < r->n_metrics; i++) wanted |= strcmp(r->metric[i], "visual_colour") == 0;
+    return wanted;
 }
 
-static enum err_code measure(struct trainer *t, double *values, struct err *e)
+static enum err_code start(struct trainer *t, struct arena *arena, struct err *e)
 {
-    (void)e;
-    struct contamination *c = t->own;
+    const struct record *r = t->setup.record;
+    struct own *own = t->own = arena_alloc(arena, sizeof *own);
+    if (!own) return ERR(e, ERR_NOMEM, "no memory to measure neurons");
+    if (wants_images(r) && t->setup.data.n_dims == 3) {
+        own->images = r->visual.channels;
+        own->image =
+            arena_array(arena, (size_t)(own->images * t->setup.data.dim), sizeof *own->image);
+        if (!own->image) return ERR(e, ERR_NOMEM, "no memory for images");
+    }
+    own->measures = t->setup.needs & METRIC_SHIFTED;
+    return own->measures ? contamination_start(&own->c, t, arena, e) : ERR_OK;
+}
+
+/* Images of the network as it is at the end, and the colour in them. */
+static enum err_code make_images(struct trainer *t, double *colour, struct err *e)
+{
+    struct own *own = t->own;
+    const struct setup *s = &t->setup;
+    struct visualise_settings settings = visualise_defaults();
+    double rgb[3], sum = 0;
+    TRY(data_composed_colour("record.visual.rgb", s->record->visual.rgb, rgb, e));
+    TRY(visualise(&s->graph, s->config, "record.visual.layer", s->record->visual.layer,
+                  &settings, s->graph.noise, &own->images, own->image, e));
+    for (int64_t i = 0; i < own->images; i++)
+        sum += visualise_colour(own->image + i * s->data.dim, s->data.dim / 3, rgb);
+    if (s->data.size[0] == 3) *colour = sum / (double)own->images;
+    return ERR_OK;
+}
+
+static void take_surveys(struct trainer *t, struct contamination *c)
+{
     const struct setup *s = &t->setup;
     bool last = t->step == s->steps;
     int64_t n_train = last ? s->n_train : s->n_subset, n = last ? s->n_test : s->n_test_subset;
-    if (!c) return ERR_OK;
     contamination_survey(c, t, &t->sets->train, n_train, &c->train);
     contamination_survey(c, t, &t->sets->test, n, &c->id);
     contamination_survey(c, t, &t->sets->ood, n, &c->fresh);
@@ -151,12 +198,22 @@ static enum err_code measure(struct trainer *t, double *values, struct err *e)
         contamination_survey(c, t, &t->sets->ood_train, n_train, &c->ood);
     else
         c->ood = c->fresh;
+}
+
+static enum err_code measure(struct trainer *t, double *values, struct err *e)
+{
+    struct own *own = t->own;
+    const struct setup *s = &t->setup;
     struct values v;
-    contamination_values(c, t, &v);
+    double colour = NAN;
+    if (own->image && t->step == s->steps) TRY(make_images(t, &colour, e));
+    if (!own->measures) return ERR_OK;
+    take_surveys(t, &own->c);
+    contamination_values(&own->c, t, &v);
+    v.visual_colour = colour;
     for (int i = 0; i < s->record->n_metrics; i++) {
-        const struct own_metric *own = (const void *)s->metric[i];
-        if (!s->metric[i]->value)
-            memcpy(&values[i], (char *)&v + own->offset, sizeof values[i]);
+        const struct own_metric *m = (const void *)s->metric[i];
+        if (!s->metric[i]->value) memcpy(&values[i], (char *)&v + m->offset, sizeof values[i]);
     }
     return ERR_OK;
 }
@@ -164,8 +221,44 @@ static enum err_code measure(struct trainer *t, double *values, struct err *e)
 static enum err_code finish(struct trainer *t, float **array, struct err *e)
 {
     (void)e;
-    int i = record_array(t->setup.record, neurons);
-    if (t->own && i >= 0 && array[i]) contamination_neurons(t->own, array[i]);
+    const struct own *own = t->own;
+    int i = record_array(t->setup.record, neurons), k = record_array(t->setup.record, visual);
+    if (i >= 0 && array[i] && own->measures) contamination_neurons(&own->c, array[i]);
+    if (k >= 0 && array[k])
+        memcpy(array[k], own->image,
+               (size_t)(own->images * t->setup.data.dim) * sizeof *own->image);
+    return ERR_OK;
+}
+
+/* The sizes of images and what they cost; whether there is such a layer. */
+static enum err_code shape_images(const struct config *c, const struct record *record,
+                                  struct trial_shape *out, struct err *e)
+{
+    enum { PASSES = 2300 };
+    const struct net_shape *net = &out->net;
+    struct graph_shape input = {.n_dims = net->n_dims, .dim = 1};
+    struct arena arena = {0};
+    struct graph g;
+    double rgb[3];
+    int node, i = record_array(record, visual);
+    if (net->n_dims != 3) return ERR_OK;
+    for (int k = 0; k < 3; k++) input.dim *= input.size[k] = net->size[k];
+    TRY(data_composed_colour("record.visual.rgb", record->visual.rgb, rgb, e));
+    enum err_code rc = model_build(c, &input, net->outputs, &arena, &g, e);
+    if (rc == ERR_OK)
+        rc = graph_need_layer(&g, "record.visual.layer", record->visual.layer, &node, e);
+    if (rc == ERR_OK) {
+        double images = (double)record->visual.channels;
+        out->eval_flops +=
+            PASSES * images * (graph_forward_flops(&g) + graph_backward_flops(&g));
+        out->memory_bytes += graph_bytes(&g, record->visual.channels);
+    }
+    arena_clear(&arena);
+    TRY(rc);
+    if (i < 0) return ERR_OK;
+    out->array_dims[i] = 4;
+    out->array_size[i][0] = record->visual.channels;
+    for (int k = 0; k < 3; k++) out->array_size[i][k + 1] = net->size[k];
     return ERR_OK;
 }
 
@@ -184,6 +277,7 @@ enum err_code feature_contamination_shape(const struct config *config,
     int64_t capacity = out->batch > 256 ? out->batch : 256;
     out->memory_bytes +=
         contamination_bytes(config->model.width, config->data.input_dim, capacity);
+    if (wants_images(record)) TRY(shape_images(config, record, out, e));
     int i = record_array(record, neurons);
     const char *kind = table_row(&models, config->model.kind)->name;
     if (i < 0 || strcmp(kind, "two_layer") != 0) return ERR_OK;

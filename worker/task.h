@@ -191,6 +191,11 @@ struct record {
     struct probe_set probe[TASK_MAX_PROBE_SETS];
     int n_arrays; /* of the experiment's, made at the end of a trial */
     char array[TASK_MAX_ARRAYS][TASK_NAME];
+    struct { /* of images that channels answer to */
+        char layer[TASK_NAME];
+        int64_t channels;
+        char rgb[16]; /* colour that they are compared with */
+    } visual;
     double diverged_above; /* training loss above this is divergence; HUGE_VAL: only NaN, Inf */
     int64_t train_subset;  /* samples that train metrics use before the last record: 2048 */
     int64_t test_subset;   /* likewise test metrics; 0: all */
