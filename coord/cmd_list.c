@@ -16,6 +16,7 @@
 #include "worker/classes.h"
 #include "worker/config.h"
 #include "worker/data.h"
+#include "worker/data_composed.h"
 #include "worker/loss.h"
 #include "worker/metric.h"
 #include "worker/model.h"
@@ -35,6 +36,8 @@ static const struct kind kinds[] = {
     {{"experiments", "what a trial is", NULL}, &experiments, false},
     {{"streams", "data sets and synthetic worlds", NULL}, &streams, false},
     {{"worlds", "how training data are drawn", NULL}, &worlds, false},
+    {{"compositions", "where backgrounds of images show", NULL}, &compositions, false},
+    {{"textures", "what such backgrounds look like", NULL}, &textures, false},
     {{"augmentations", "what is done to training images", NULL}, &augmentations, false},
     {{"priors", "how often classes appear in training", NULL}, &priors, false},
     {{"orders", "which classes are large", NULL}, &prior_orders, false},

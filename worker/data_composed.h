@@ -19,7 +19,6 @@
 
 #include "worker/data.h"
 
-enum composition { COMPOSITION_BEHIND, COMPOSITION_BORDER };
 extern const struct table compositions; /* behind, border */
 extern const struct table textures;     /* flat, uniform, smooth, noise */
 
@@ -31,10 +30,5 @@ enum err_code data_composed_open(const struct config *c, uint64_t root, struct d
 void data_composed_close(struct data *data);
 void data_composed_fetch(const struct data *data, enum split split, const int64_t *index,
                          int64_t n, real *x, int32_t *label);
-
-/* "r,g,b" from 0 to 255 as a colour from -1 to 1. Local.
- * errors   ERR_CONFIG starts with the key */
-enum err_code data_composed_colour(const char *key, const char *text, double out[3],
-                                   struct err *e);
 
 #endif
