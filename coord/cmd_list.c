@@ -17,6 +17,7 @@
 #include "worker/config.h"
 #include "worker/data.h"
 #include "worker/data_composed.h"
+#include "worker/first_layer.h"
 #include "worker/loss.h"
 #include "worker/metric.h"
 #include "worker/model.h"
@@ -30,15 +31,20 @@ struct kind {
     struct row row;
     const struct table *table;
     bool fields; /* rows of struct field */
+    size_t own;  /* member of struct experiment: a table to which each may add rows; 0: none */
 };
 
 static const struct kind kinds[] = {
     {{"experiments", "what a trial is", NULL}, &experiments, false},
     {{"streams", "data sets and synthetic worlds", NULL}, &streams, false},
     {{"worlds", "how training data are drawn", NULL}, &worlds, false},
-    {{"compositions", "where backgrounds of images show", NULL}, &compositions, false},
-    {{"textures", "what such backgrounds look like", NULL}, &textures, false},
     {{"augmentations", "what is done to training images", NULL}, &augmentations, false},
+    {{"labels", "which labels a stream has", NULL}, &label_sets, false},
+    {{"compositions", "where the background of an image shows", NULL}, &compositions, false},
+    {{"textures", "what a background looks like", NULL}, &textures, false},
+    {{"replays", "whose test of shifted backgrounds is repeated", NULL}, &replays, false},
+    {{"data-seeds", "whose seed makes synthetic samples", NULL}, &data_seeds, false},
+    {{"first-layers", "what the first dense layer starts from", NULL}, &first_layers, false},
     {{"priors", "how often classes appear in training", NULL}, &priors, false},
     {{"orders", "which classes are large", NULL}, &prior_orders, false},
     {{"models", "architectures", NULL}, &models, false},
@@ -54,8 +60,12 @@ static const struct kind kinds[] = {
     {{"schedules", "learning rates over time", NULL}, &schedules, false},
     {{"warmups", "learning rates in front of a schedule", NULL}, &warmups, false},
     {{"projections", "changes to a gradient against a teacher", NULL}, &projections, false},
-    {{"metrics", "what a trial can record", NULL}, &metrics, false},
-    {{"arrays", "what a trial can leave at its end", NULL}, &train_arrays, false},
+    {{"metrics", "what a trial can record", NULL},
+     &metrics,
+     .own = offsetof(struct experiment, metrics)},
+    {{"arrays", "what a trial can leave at its end", NULL},
+     &train_arrays,
+     .own = offsetof(struct experiment, arrays)},
     {{"measures", "measures of alignment", NULL}, &alignment_measures, false},
     {{"normalizations", "what is done to representations first", NULL},
      &alignment_normalizations,
@@ -99,14 +109,41 @@ static bool on_request(const struct kind *k, const struct row *row)
     return k->table == &metrics && ((const struct metric *)(const void *)row)->on_request;
 }
 
+/* A row of a kind, and the experiment that adds it; NULL: it is there for all. */
+struct listed {
+    const struct row *row;
+    const char *experiment;
+};
+enum { MOST_ROWS = 512 };
+
+static int rows_of(const struct kind *k, struct listed out[MOST_ROWS])
+{
+    int n = 0;
+    for (int i = 0; i < k->table->count && n < MOST_ROWS; i++)
+        out[n++] = (struct listed){table_row(k->table, i), NULL};
+    for (int x = 0; k->own && x < experiments.count; x++) {
+        const struct row *experiment = table_row(&experiments, x);
+        const struct table *own;
+        memcpy(&own, (const char *)experiment + k->own, sizeof own);
+        if (!own || own == k->table) continue;
+        for (int i = own->n_first; i < own->count && n < MOST_ROWS; i++)
+            out[n++] = (struct listed){table_row(own, i), experiment->name};
+    }
+    return n;
+}
+
 static void print_kind(const struct kind *k)
 {
+    struct listed list[MOST_ROWS];
+    int n = rows_of(k, list);
     printf("%s: %s\n", k->row.name, k->row.help);
-    for (int i = 0; i < k->table->count; i++) {
-        const struct row *row = table_row(k->table, i);
-        printf("  %-*s %s%s%s%s%s\n", k->fields ? 34 : 18, row->name, row->help,
+    for (int i = 0; i < n; i++) {
+        const struct row *row = list[i].row;
+        printf("  %-*s %s%s%s%s%s%s%s\n", k->fields ? 34 : 18, row->name, row->help,
                row->source ? " [" : "", row->source ? row->source : "", row->source ? "]" : "",
-               on_request(k, row) ? "; on request" : "");
+               on_request(k, row) ? "; on request" : "",
+               list[i].experiment ? "; experiment " : "",
+               list[i].experiment ? list[i].experiment : "");
         if (k->fields) describe((const struct field *)row);
     }
 }
@@ -132,11 +169,15 @@ static json_t *field_json(const struct field *f, json_t *out)
 
 static json_t *kind_json(const struct kind *k)
 {
+    struct listed rows[MOST_ROWS];
+    int n = rows_of(k, rows);
     json_t *list = json_array();
-    for (int i = 0; i < k->table->count; i++) {
-        const struct row *row = table_row(k->table, i);
+    for (int i = 0; i < n; i++) {
+        const struct row *row = rows[i].row;
         json_t *out = json_pack("{s:s, s:s, s:s?}", "name", row->name, "help", row->help,
                                 "source", row->source);
+        if (rows[i].experiment)
+            json_object_set_new(out, "experiment", json_string(rows[i].experiment));
         if (on_request(k, row)) json_object_set_new(out, "on_request", json_true());
         if (k->fields) field_json((const struct field *)row, out);
         json_array_append_new(list, out);

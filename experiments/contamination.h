@@ -78,4 +78,10 @@ void contamination_survey(struct contamination *c, struct trainer *t, const stru
  * gates are overwritten. Local. */
 void contamination_values(struct contamination *c, const struct trainer *t, struct values *v);
 
+/* out[m, CONTAMINATION_COLUMNS]: of each neuron the shares p+ and p- of training samples of both
+ * classes that activate it and |p+ - p-|, sums of <w, m> / 2 over core and over background features,
+ * output weight. What the network has not is NaN. After contamination_values. Local. */
+enum { CONTAMINATION_COLUMNS = 6 };
+void contamination_neurons(const struct contamination *c, float *out);
+
 #endif

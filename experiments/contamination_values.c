@@ -165,3 +165,18 @@ void contamination_values(struct contamination *c, const struct trainer *t, stru
     if (c->d) weights_of_neurons(c, v);
     if (c->d && c->binary) gradients_of_neurons(c, t, v);
 }
+
+void contamination_neurons(const struct contamination *c, float *out)
+{
+    const struct survey *s = &c->train;
+    for (int64_t k = 0; k < c->m; k++, out += CONTAMINATION_COLUMNS) {
+        double p = s->active[POSITIVE][k] / (double)s->n[POSITIVE];
+        double q = s->active[NEGATIVE][k] / (double)s->n[NEGATIVE];
+        out[0] = c->binary ? (float)p : NAN;
+        out[1] = c->binary ? (float)q : NAN;
+        out[2] = c->binary ? (float)fabs(p - q) : NAN;
+        out[3] = c->d ? (float)c->s_core[k] : NAN;
+        out[4] = c->d ? (float)c->s_bg[k] : NAN;
+        out[5] = c->a ? (float)c->a[k] : NAN;
+    }
+}

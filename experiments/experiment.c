@@ -20,6 +20,7 @@ static const struct experiment rows[] = {
              "arXiv 2406.03345"},
      .fields = &config_fields,
      .metrics = &feature_contamination_metrics,
+     .arrays = &feature_contamination_arrays,
      .defaults = feature_contamination_defaults,
      .shape = feature_contamination_shape,
      .run = feature_contamination_run},

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "experiments/contamination.h"
+#include "worker/model.h"
+#include "worker/record.h"
 
 /* ---- metrics ---- */
 
@@ -108,7 +110,16 @@ static const struct own_metric rows[] = {
         PAPER ", theorem 4.1", 0, 0, grad_bg_formula[NEGATIVE]),
 };
 const struct table feature_contamination_metrics =
-    TABLE_BEHIND(&metrics, METRICS, "metric", rows);
+    TABLE_BEHIND(&metrics, METRIC_ROWS, "metric", rows);
+
+static const char neurons[] = "neurons";
+static const struct trial_array arrays[] = {
+    {.row = {neurons,
+             "each neuron of a two_layer network at the end, as the metrics measure it", NULL},
+     .dims = "neuron statistic",
+     .columns = "p_plus p_minus asymmetry s_core s_bg output"},
+};
+const struct table feature_contamination_arrays = TABLE("array", arrays);
 
 const struct experiment_default feature_contamination_defaults[] = {
     {"data.name", "feature_model"}, {"data.n", "1000"},      {"data.test", "4096"},
@@ -150,6 +161,14 @@ static enum err_code measure(struct trainer *t, double *values, struct err *e)
     return ERR_OK;
 }
 
+static enum err_code finish(struct trainer *t, float **array, struct err *e)
+{
+    (void)e;
+    int i = record_array(t->setup.record, neurons);
+    if (t->own && i >= 0 && array[i]) contamination_neurons(t->own, array[i]);
+    return ERR_OK;
+}
+
 enum err_code feature_contamination_shape(const struct config *config,
                                           const struct parents *parents,
                                           const struct record *record, struct trial_shape *out,
@@ -165,6 +184,12 @@ enum err_code feature_contamination_shape(const struct config *config,
     int64_t capacity = out->batch > 256 ? out->batch : 256;
     out->memory_bytes +=
         contamination_bytes(config->model.width, config->data.input_dim, capacity);
+    int i = record_array(record, neurons);
+    const char *kind = table_row(&models, config->model.kind)->name;
+    if (i < 0 || strcmp(kind, "two_layer") != 0) return ERR_OK;
+    out->array_dims[i] = 2;
+    out->array_size[i][0] = config->model.width;
+    out->array_size[i][1] = CONTAMINATION_COLUMNS;
     return ERR_OK;
 }
 
@@ -172,8 +197,10 @@ enum err_code feature_contamination_run(struct worker *worker, const struct task
                                         const struct record *record, struct rows *rows_,
                                         struct result *result, struct err *e)
 {
-    struct trainer_hooks hooks = {
-        .metrics = &feature_contamination_metrics, .start = start, .measure = measure};
+    struct trainer_hooks hooks = {.metrics = &feature_contamination_metrics,
+                                  .start = start,
+                                  .measure = measure,
+                                  .finish = finish};
     struct trial trial = {task, record, rows_, result};
     return trainer_run(worker, &trial, &hooks, e);
 }

@@ -12,6 +12,7 @@
 #include "experiments/experiment.h"
 
 extern const struct table feature_contamination_metrics;
+extern const struct table feature_contamination_arrays;
 extern const struct experiment_default feature_contamination_defaults[];
 
 /* See struct experiment. */

@@ -1,6 +1,7 @@
 /* test_data.c - every stream: bits that do not depend on the request. */
 #include "tests/data_files.h"
 #include "tests/data_small.h"
+#include "worker/config.h"
 
 static void files_setup(void)
 {
@@ -28,6 +29,14 @@ static struct config config_small(int row)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (strcmp(table_row(&streams, row)->name, files[i][0]) == 0)
             c = config_scratch(files[i][0], files[i][1]);
+    if (((const struct stream *)table_row(&streams, row))->has_background) {
+        struct config set = c;
+        field_defaults(&config_fields, &c);
+        memcpy(c.data.path, set.data.path, sizeof c.data.path);
+        c.data.labels = LABELS_SPHERE;
+        c.data.base = table_find(&streams, "idx");
+        c.data.domains = 3;
+    }
     c.data.name = row;
     c.data.dim = 37;
     c.data.classes = 300; /* more than one block of classes */

@@ -117,16 +117,6 @@ static double test_acc_worst(const struct measured *m)
     return m->test.worst;
 }
 
-static double shifted_loss(const struct measured *m)
-{
-    return m->ood.loss;
-}
-
-static double shifted_acc(const struct measured *m)
-{
-    return m->ood.accuracy;
-}
-
 static double test_confidence(const struct measured *m)
 {
     return m->test.confidence;
@@ -184,18 +174,6 @@ static const struct metric rows[] = {
      .needs = METRIC_TEST | METRIC_SCORE,
      .on_request = true,
      .value = test_acc_worst},
-    {.row = {"shifted_loss", "training loss, mean over the test samples with shifted backgrounds",
-             NULL},
-     .better = -1,
-     .needs = METRIC_OOD,
-     .on_request = true,
-     .value = shifted_loss},
-    {.row = {"shifted_acc", "share of the test samples with shifted backgrounds classified rightly",
-             NULL},
-     .better = +1,
-     .needs = METRIC_OOD,
-     .on_request = true,
-     .value = shifted_acc},
     {.row = {"test_confidence",
              "probability of the class that is answered, mean over the test samples",
              "arXiv 1706.04599, section 2"},
@@ -276,5 +254,5 @@ static const struct metric rows[] = {
      .value = hessian_trace},
 };
 
-_Static_assert(sizeof rows / sizeof *rows == METRICS, "metric.h says how many");
+_Static_assert(sizeof rows / sizeof *rows == METRIC_ROWS, "metric.h says how many");
 const struct table metrics = TABLE("metric", rows);

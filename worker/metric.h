@@ -25,8 +25,7 @@ enum metric_need {
     METRIC_SHARPNESS = 1024,
     METRIC_TRACE = 2048,
 
-    METRIC_OOD = 4096,     /* a pass over the shifted test set */
-    METRIC_SHIFTED = 8192, /* a hook's passes: the test set, both shifted sets */
+    METRIC_SHIFTED = 4096, /* a hook's passes: the test set, both shifted sets */
 };
 
 /* Averages over a set of samples; the members are doubles. */
@@ -39,7 +38,7 @@ struct evaluation {
 
 /* What is known at a record; NaN where nobody asked. */
 struct measured {
-    struct evaluation train, test, ood;
+    struct evaluation train, test;
     double grad_norm, weight_norm, lr;
     double weight_distance, weight_movement;
     double kernel_drift, kernel_alignment;
@@ -58,7 +57,7 @@ struct metric {
 
 /* The metrics of plain training: rows of struct metric. An experiment's own stand behind them
  * (TABLE_BEHIND). */
-enum { METRICS = 27 };
+enum { METRIC_ROWS = 25 };
 extern const struct table metrics;
 
 #endif

@@ -113,7 +113,7 @@ static enum err_code resolve_sizes(struct setup *s, struct err *e)
                    "optim.batch: a batch of %lld is larger than the training set of %lld",
                    (long long)s->batch, (long long)s->n_train);
     s->steps_per_epoch = s->n_train / (s->batch / s->views);
-    if (s->needs & (METRIC_TEST | METRIC_FEATURES | METRIC_OOD | METRIC_SHIFTED) ||
+    if (s->needs & (METRIC_TEST | METRIC_FEATURES | METRIC_SHIFTED) ||
         s->record->n_arrays > 0)
         TRY(split_size("data.test", c->data.test, s->data.pool[SPLIT_TEST], &s->n_test, e));
     int64_t subset = s->record->test_subset;
@@ -166,7 +166,7 @@ static enum err_code check_shifted(const struct setup *s, struct err *e)
 {
     const struct stream *stream = (const void *)table_row(&streams, s->config->data.name);
     for (int i = 0; i < s->record->n_metrics; i++)
-        if (s->metric[i]->needs & (METRIC_OOD | METRIC_SHIFTED) && !stream->has_background)
+        if (s->metric[i]->needs & METRIC_SHIFTED && !stream->has_background)
             return ERR(
                 e, ERR_CONFIG,
                 "record.metrics: %s wants samples with backgrounds to shift; %s has none",
@@ -343,8 +343,10 @@ static enum err_code check_features(const struct setup *s, struct err *e)
 {
     const struct record *r = s->record;
     int64_t n[4 + TASK_MAX_PROBE_SETS] = {s->n_train, s->n_test};
-    if (s->needs & (METRIC_OOD | METRIC_SHIFTED)) n[2] = s->n_test;
-    if (s->needs & METRIC_SHIFTED) n[3] = s->n_train;
+    if (s->needs & METRIC_SHIFTED) {
+        n[2] = s->n_test;
+        n[3] = s->n_train;
+    }
     for (int i = 0; r->n_layers && i < r->n_probe_sets; i++) n[4 + i] = r->probe[i].n;
     double budget = SAMPLES_BUDGET;
     if (!parent_of(s->parents, ROLE_FEATURES)) return ERR_OK;
@@ -392,9 +394,10 @@ double setup_samples_bytes(const struct setup *s)
     int sets = s->record->n_layers ? s->record->n_probe_sets : 0;
     double budget = SAMPLES_BUDGET, bytes = samples_held(&s->data, s->n_train, &budget);
     bytes += samples_held(&s->data, s->n_test, &budget);
-    bool both = s->needs & METRIC_SHIFTED;
-    if (s->needs & METRIC_OOD || both) bytes += samples_held(&s->data, s->n_test, &budget);
-    if (both) bytes += samples_held(&s->data, s->n_train, &budget);
+    if (s->needs & METRIC_SHIFTED) {
+        bytes += samples_held(&s->data, s->n_test, &budget);
+        bytes += samples_held(&s->data, s->n_train, &budget);
+    }
     for (int i = 0; i < sets; i++)
         bytes += samples_held(&s->data, s->record->probe[i].n, &budget);
     return bytes;
@@ -410,7 +413,6 @@ static double eval_flops(const struct setup *s)
     if (s->needs & METRIC_TRAIN) samples += train;
     double test = (double)(s->n_records - 1) * (double)s->n_test_subset + (double)s->n_test;
     if (s->needs & METRIC_TEST) samples += test;
-    if (s->needs & METRIC_OOD) samples += test;
     if (s->needs & METRIC_SHIFTED) samples += 2 * (test + train);
     for (int i = 0; s->record->n_layers && i < s->record->n_probe_sets; i++)
         samples += (double)s->record->n_slots * (double)s->record->probe[i].n;

@@ -130,7 +130,6 @@ static void measure(struct trainer *t)
     }
     int64_t n_test = last ? s->n_test : s->n_test_subset;
     if (s->needs & METRIC_TEST) trainer_evaluate(t, &t->sets->test, n_test, false, &m->test);
-    if (s->needs & METRIC_OOD) trainer_evaluate(t, &t->sets->ood, n_test, false, &m->ood);
 }
 
 /* Record number r: measures, and stores unless the loss shows divergence. */

@@ -19,7 +19,7 @@ struct data_key {
 /* What the sets taken from it depend on. */
 struct sets_key {
     int64_t n_train, whole, n_test;
-    unsigned shifted; /* METRIC_OOD, METRIC_SHIFTED */
+    bool shifted; /* sets are wanted */
     int n_probe_sets;
     struct probe_set probe[TASK_MAX_PROBE_SETS];
     struct parent network; /* that makes features; zero: none */
@@ -210,8 +210,8 @@ static enum err_code make_shifted(struct worker *w, const struct setup *s,
     w->ood.background_scale = s->config->data.ood_scale;
     sets->ood = (struct samples){&w->ood, SPLIT_TEST, key->n_test};
     sets->ood_train = (struct samples){.data = &w->ood};
-    if (key->shifted) TRY(load_in_order(w, &sets->ood, budget, e));
-    if (!(key->shifted & METRIC_SHIFTED)) return ERR_OK;
+    if (!key->shifted) return ERR_OK;
+    TRY(load_in_order(w, &sets->ood, budget, e));
     sets->ood_train = sets->train;
     sets->ood_train.data = &w->ood;
     sets->ood_train.x = NULL;
@@ -266,7 +266,7 @@ enum err_code worker_samples(struct worker *w, const struct setup *s,
     key.n_train = s->n_train;
     key.whole = s->whole;
     key.n_test = s->n_test;
-    key.shifted = s->needs & (METRIC_OOD | METRIC_SHIFTED);
+    key.shifted = s->needs & METRIC_SHIFTED;
     key.n_probe_sets = s->record->n_layers ? s->record->n_probe_sets : 0;
     memcpy(key.probe, s->record->probe, sizeof key.probe);
     const struct parent *network = parent_of(s->parents, ROLE_FEATURES);
