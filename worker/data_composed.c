@@ -135,8 +135,7 @@ static enum err_code colour_read(const char *text, double out[PLANES], struct er
         return ERR_OK;
     }
     return ERR(e, ERR_CONFIG,
-               "data.background_rgb: write red, green and blue from 0 to 255 as "
-               "\"150,50,50\", with the quotes");
+               "data.background_rgb: write red, green and blue from 0 to 255 as \"150,50,50\"");
 }
 
 static struct config base_of(const struct config *c)

@@ -7,12 +7,16 @@
  * so that a scale of 0 is flat mid-grey and a negative one the other end of the same colours.
  * With data.composition behind, an image's brightness v in [0, 1], the largest of its planes, is
  * its opacity: v image + (1 - v) background. With border the image is moved by up to data.border
- * pixels each way, as by padding and a random crop, and what that uncovers is background.
+ * pixels each way, as by padding and a random crop, and what that uncovers is background. Where
+ * it is moved depends on its index alone and is the same in every epoch. Pixels are clipped to
+ * [-1, 1]; those of data.base count as -1 black, 1 white.
  *
  * Where background_scale is not 1, u is drawn anew: the same image with another background. With
  * data.domains D > 1 sample i is of domain i mod D: domain 0 has the colour data.background_rgb,
  * each other one a random colour of its own. A background of another scale than 1 is that of
- * domain 0.
+ * domain 0. A base whose classes take turns would tell them by their domains.
+ * errors   ERR_CONFIG for a base that is endless, has a background already, or has no images of
+ *          1 or 3 planes; those of the base; ERR_NOMEM
  * source   arXiv 2406.03345, section 5 and its released code (padding of (150, 50, 50)) */
 #ifndef SHOAL_WORKER_DATA_COMPOSED_H
 #define SHOAL_WORKER_DATA_COMPOSED_H
