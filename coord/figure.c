@@ -88,6 +88,18 @@ int figure_ticks(double low, double high, bool log, double tick[FIGURE_TICKS])
 
 /* ---- text ---- */
 
+int figure_names(const char *list, char out[FIGURE_MAX_NAMES][TASK_NAME])
+{
+    int n = 0;
+    for (const char *at = list; *at; at += strspn(at, ", ")) {
+        size_t length = strcspn(at, ", ");
+        if (n == FIGURE_MAX_NAMES) return n + 1;
+        if (length) snprintf(out[n++], TASK_NAME, "%.*s", (int)length, at);
+        at += length;
+    }
+    return n;
+}
+
 void figure_add_interval(struct text *t, const struct statistics_interval *v)
 {
     text_add(t, "%.3g", v->mean);
@@ -157,9 +169,14 @@ static void gnuplot_script(const struct figure *f, struct text *gp)
     text_add_bytes(gp, f->plot.at, f->plot.length);
     text_add(gp,
              "set terminal svg noenhanced size %.0f,%.0f font 'Liberation Serif,%.4g' name '%s'"
-             " linewidth 1\nset output '%s.svg'.suffix\nreplot\nset output\n",
+             " linewidth 1\nset output '%s.svg'.suffix\n",
              v->width_in * CSS_PIXELS_PER_INCH, f->height_in * CSS_PIXELS_PER_INCH, svg_font,
              f->stem, f->stem);
+    if (f->multiplot)
+        text_add_bytes(gp, f->plot.at, f->plot.length);
+    else
+        text_add(gp, "replot\n");
+    text_add(gp, "set output\n");
 }
 
 static void tex_document(const struct figure *f, struct text *tex)
@@ -170,7 +187,7 @@ static void tex_document(const struct figure *f, struct text *tex)
         "%% pgfplots and standalone, \\input{%s} does.\n"
         "\\documentclass{standalone}\n"
         "\\usepackage[T1]{fontenc}\n\\usepackage{mathptmx}\n\\usepackage{pgfplots}\n"
-        "\\pgfplotsset{compat=1.16}\n\\usepgfplotslibrary{fillbetween}\n"
+        "\\pgfplotsset{compat=1.16}\n\\usepgfplotslibrary{fillbetween,groupplots}\n"
         "\\begin{document}\n\\fontsize{%g}{%g}\\selectfont\n",
         f->stem, f->stem, f->stem, f->venue->font_pt, 1.2 * f->venue->font_pt);
     for (int i = 0; i < FIGURE_STYLES; i++)

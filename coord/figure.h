@@ -22,6 +22,7 @@ struct figure {
     char stem[16]; /* "fig1" */
     const struct report_venue *venue;
     double height_in;
+    bool multiplot;      /* the plot is several commands: it cannot be repeated by one */
     struct text csv;     /* the data */
     struct text setup;   /* gnuplot: commands before the plot */
     struct text plot;    /* gnuplot: the plot command */
@@ -54,6 +55,10 @@ enum err_code figure_make(const struct results *r, const struct figure_spec *spe
                           const struct report_venue *venue, struct figure *out, struct err *e);
 enum err_code figure_save(struct figure *f, const char *dir, bool *found, struct err *e);
 void figure_clear(struct figure *f);
+
+/* The names in "a, b, c", at most 6. Returns how many, 7 if there are more. Local. */
+enum { FIGURE_MAX_NAMES = 6 };
+int figure_names(const char *list, char out[FIGURE_MAX_NAMES][TASK_NAME]);
 
 /* ---- what figure types share ---- */
 

@@ -1,90 +1,113 @@
-/* figure_line.c - a quantity against a setting, a line for each value of hue.
+/* figure_line.c - quantities against a setting or over training, a line for each of them and each
+ * value of hue, in a panel for each value of another setting.
  *
  * Numbers on x get lines and bands; names get points and error bars side by side. Where there
  * are fewer seeds than SERIES_FEW, each seed (or pair of seeds) is drawn as a small point. */
+#include "coord/figure_line.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "coord/figure.h"
-#include "coord/label.h"
-#include "coord/series.h"
-
-/* Columns of the CSV: series, x, position, mean, low, high, n, diverged, value_1 ... */
-enum { FIRST_VALUE = 9 };
-
-struct line {
-    const struct figure_spec *spec;
-    struct figure *f;
-    struct series_set s;
-    bool log_x, log_y;
-    int n_values;      /* columns for single values */
-    double x[2], y[2]; /* ranges of the axes */
-};
-
-static const struct figure_style *style(int64_t series)
+double line_position(const struct line *l, const struct line_panel *p, int64_t i)
 {
-    return &figure_styles[series % FIGURE_STYLES];
+    (void)l;
+    return p->s.names ? (double)i : p->s.series[0].point[i].x;
 }
 
-/* Where point i of a series lies on the x axis. */
-static double position(const struct line *l, int64_t i)
+double line_shift(const struct line_panel *p, int64_t series)
 {
-    return l->s.names ? (double)i : l->s.series[0].point[i].x;
-}
-
-/* Names: series stand side by side. */
-static double shift(const struct line *l, int64_t series)
-{
-    if (!l->s.names || l->s.n_series < 2) return 0;
-    double room = 0.5, middle = (double)(l->s.n_series - 1) / 2;
-    return ((double)series - middle) * room / (double)l->s.n_series;
+    if (!p->s.names || p->s.n_series < 2) return 0;
+    double room = 0.5, middle = (double)(p->s.n_series - 1) / 2;
+    return ((double)series - middle) * room / (double)p->s.n_series;
 }
 
 /* A value with the name that a number needs: "relu", "width 64". */
 static const char *value_text(const char *setting, const char *value, char out[LABEL_SIZE])
 {
     const char *dot = strrchr(setting, '.');
-    bool number = *value && !value[strspn(value, "0123456789.+-e")];
-    snprintf(out, LABEL_SIZE, "%s%s%s", number && dot ? dot + 1 : "", number && dot ? " " : "",
-             value);
+    const char *name = dot ? dot + 1 : strcmp(setting, "step") == 0 ? setting : NULL;
+    bool number = *value && !value[strspn(value, "0123456789.+-e")] && name;
+    snprintf(out, LABEL_SIZE, "%s%s%s", number ? name : "", number ? " " : "", value);
     return out;
 }
 
-/* What the key says of a series. */
-static const char *key_text(const struct line *l, int64_t series, char out[LABEL_SIZE])
+const char *line_key(const struct line *l, const struct series *s, char out[LABEL_SIZE])
 {
-    return value_text(l->spec->hue, l->s.series[series].name, out);
+    char value[LABEL_SIZE];
+    value_text(l->spec->hue, s->name, value);
+    if (l->n_y == 1) return strcpy(out, value);
+    snprintf(out, LABEL_SIZE, "%.40s%s%.40s", s->y, *value ? ", " : "", value);
+    return out;
+}
+
+const char *line_x_label(const struct line *l, char out[LABEL_SIZE])
+{
+    return label_axis(l->spec->x, out);
+}
+
+const char *line_y_label(const struct line *l, char out[LABEL_SIZE])
+{
+    if (l->n_y > 1)
+        snprintf(out, LABEL_SIZE, "value");
+    else if (l->panel[0].s.of_pairs)
+        snprintf(out, LABEL_SIZE, "alignment, %s", l->y_name[0]);
+    else
+        return label_axis(l->y_name[0], out);
+    return out;
+}
+
+int line_columns(const struct line *l)
+{
+    int most = l->f->venue->width_in > 4 ? 4 : 3;
+    return l->n_panels < most ? l->n_panels : l->n_panels == 4 ? 2 : most;
 }
 
 /* ---- data ---- */
 
-static void write_csv(const struct line *l)
+static void csv_point(const struct line *l, const struct line_panel *p,
+                      const struct series *series, int64_t i)
 {
     struct text *t = &l->f->csv;
-    text_add(t, "%s,", *l->spec->hue ? l->spec->hue : "series");
-    text_add(t, "%s,position,%s,low,high,n,diverged", l->spec->x, l->spec->y);
-    for (int v = 0; v < l->n_values; v++) text_add(t, ",value_%d", v + 1);
+    const struct series_point *q = &series->point[i];
+    const double number[4] = {line_position(l, p, i), q->value.mean, q->value.low,
+                              q->value.high};
+    char key[LABEL_SIZE];
+    text_add_csv(t, l->n_y > 1 ? line_key(l, series, key) : series->name);
+    text_add(t, ",");
+    text_add_csv(t, q->text);
+    for (int k = 0; k < 4; k++) {
+        text_add(t, ",");
+        figure_add_csv_number(t, number[k]);
+    }
+    text_add(t, ",%lld,%lld", (long long)q->value.n, (long long)q->n_diverged);
+    for (int v = 0; v < l->n_values; v++) {
+        text_add(t, ",");
+        figure_add_csv_number(t, v < q->n_each ? q->each[v] : NAN);
+    }
+    if (*l->spec->panel) {
+        text_add(t, ",");
+        text_add_csv(t, p->text);
+    }
     text_add(t, "\n");
-    for (int64_t h = 0; h < l->s.n_series; h++)
-        for (int64_t i = 0; i < l->s.n_x; i++) {
-            const struct series_point *p = &l->s.series[h].point[i];
-            const double number[4] = {position(l, i), p->value.mean, p->value.low,
-                                      p->value.high};
-            text_add_csv(t, l->s.series[h].name);
-            text_add(t, ",");
-            text_add_csv(t, p->text);
-            for (int k = 0; k < 4; k++) {
-                text_add(t, ",");
-                figure_add_csv_number(t, number[k]);
-            }
-            text_add(t, ",%lld,%lld", (long long)p->value.n, (long long)p->n_diverged);
-            for (int v = 0; v < l->n_values; v++) {
-                text_add(t, ",");
-                figure_add_csv_number(t, v < p->n_each ? p->each[v] : NAN);
-            }
-            text_add(t, "\n");
-        }
+}
+
+static void write_csv(struct line *l)
+{
+    struct text *t = &l->f->csv;
+    int64_t row = 0;
+    text_add(t, "%s,", *l->spec->hue && l->n_y == 1 ? l->spec->hue : "series");
+    text_add(t, "%s,position,%s,low,high,n,diverged", l->spec->x,
+             l->n_y == 1 ? l->y_name[0] : "value");
+    for (int v = 0; v < l->n_values; v++) text_add(t, ",value_%d", v + 1);
+    text_add(t, "%s%s\n", *l->spec->panel ? "," : "", l->spec->panel);
+    for (int k = 0; k < l->n_panels; k++) {
+        struct line_panel *p = &l->panel[k];
+        p->first_row = row;
+        row += p->s.n_series * p->s.n_x;
+        for (int64_t h = 0; h < p->s.n_series; h++)
+            for (int64_t i = 0; i < p->s.n_x; i++) csv_point(l, p, &p->s.series[h], i);
+    }
 }
 
 /* ---- ranges and ticks ---- */
@@ -112,26 +135,44 @@ static void pad(double range[2], bool log, double part)
     }
 }
 
+/* The first point that an axis has room for: a logarithmic one of steps begins behind 0. */
+static int64_t first_point(const struct line *l, const struct line_panel *p)
+{
+    bool log = strchr(l->spec->log, 'x') && p->s.by_step;
+    return log && p->s.n_x > 1 && line_position(l, p, 0) <= 0;
+}
+
+static void find_panel_ranges(struct line *l, const struct line_panel *p)
+{
+    for (int64_t i = first_point(l, p); i < p->s.n_x; i++) {
+        widen(l->x, line_position(l, p, i));
+        for (int64_t h = 0; h < p->s.n_series; h++) {
+            const struct series_point *q = &p->s.series[h].point[i];
+            widen(l->y, q->value.mean);
+            widen(l->y, q->value.low);
+            widen(l->y, q->value.high);
+            for (int v = 0; v < q->n_each; v++) widen(l->y, q->each[v]);
+            if (q->n_each > l->n_values) l->n_values = q->n_each;
+        }
+    }
+}
+
 static void find_ranges(struct line *l)
 {
+    const struct series_set *s = &l->panel[0].s;
+    int64_t most = 0;
     l->x[0] = l->y[0] = HUGE_VAL;
     l->x[1] = l->y[1] = -HUGE_VAL;
-    for (int64_t i = 0; i < l->s.n_x; i++) widen(l->x, position(l, i));
-    for (int64_t h = 0; h < l->s.n_series; h++)
-        for (int64_t i = 0; i < l->s.n_x; i++) {
-            const struct series_point *p = &l->s.series[h].point[i];
-            widen(l->y, p->value.mean);
-            widen(l->y, p->value.low);
-            widen(l->y, p->value.high);
-            for (int v = 0; v < p->n_each; v++) widen(l->y, p->each[v]);
-            if (p->n_each > l->n_values) l->n_values = p->n_each;
-        }
-    l->log_x = strchr(l->spec->log, 'x') && !l->s.names && l->x[0] > 0;
+    for (int k = 0; k < l->n_panels; k++) {
+        find_panel_ranges(l, &l->panel[k]);
+        if (l->panel[k].s.n_x > most) most = l->panel[k].s.n_x;
+    }
+    l->log_x = strchr(l->spec->log, 'x') && !s->names && l->x[0] > 0;
     l->log_y = strchr(l->spec->log, 'y') && l->y[0] > 0;
-    if (l->s.names)
-        l->x[0] = -0.5, l->x[1] = (double)l->s.n_x - 0.5;
+    if (s->names)
+        l->x[0] = -0.5, l->x[1] = (double)most - 0.5;
     else
-        pad(l->x, l->log_x, 0.04);
+        pad(l->x, l->log_x, s->by_step ? 0.01 : 0.04);
     pad(l->y, l->log_y, 0.06);
 }
 
@@ -142,286 +183,61 @@ static double distance(const struct line *l, double a, double b)
 }
 
 /* Labels of the x axis: the values of the setting where there is room, or round numbers. */
-static int x_ticks(const struct line *l, double tick[FIGURE_TICKS])
+int line_x_ticks(const struct line *l, const struct line_panel *p, double tick[FIGURE_TICKS])
 {
-    int64_t n = l->s.n_x, stride = (n + 7) / 8;
-    double nearest = 1;
+    int64_t n = p->s.n_x, stride = (n + 7) / 8;
+    double nearest = 1, room = 0.08 * line_columns(l);
     if (n == 0) return 0;
     for (int64_t i = stride; i < n; i += stride)
-        nearest = fmin(nearest, distance(l, position(l, i - stride), position(l, i)));
-    if (!l->s.names && nearest < 0.08) return figure_ticks(l->x[0], l->x[1], l->log_x, tick);
-    if (l->s.names && n <= FIGURE_TICKS) stride = 1;
+        nearest =
+            fmin(nearest, distance(l, line_position(l, p, i - stride), line_position(l, p, i)));
+    if (!p->s.names && (p->s.by_step || nearest < room)) {
+        int ticks = figure_ticks(l->x[0], l->x[1], l->log_x, tick), kept = 0;
+        int every = l->n_panels > 1 && ticks > 4 ? 2 : 1;
+        for (int i = 0; i < ticks; i += every) tick[kept++] = tick[i];
+        return kept;
+    }
+    if (p->s.names && n <= FIGURE_TICKS) stride = 1;
     int count = 0;
     for (int64_t i = 0; i < n && count < FIGURE_TICKS; i += stride)
-        tick[count++] = position(l, i);
+        tick[count++] = line_position(l, p, i);
     return count;
 }
 
-static const char *x_tick_text(const struct line *l, double tick, char buffer[32])
+const char *line_tick_text(const struct line_panel *p, double tick, char buffer[32])
 {
-    return l->s.names ? l->s.series[0].point[(int64_t)tick].text : results_number(tick, buffer);
-}
-
-/* ---- gnuplot ---- */
-
-static const char *y_label(const struct line *l, char out[LABEL_SIZE])
-{
-    if (!l->s.of_pairs) return label_axis(l->spec->y, out);
-    snprintf(out, LABEL_SIZE, "alignment, %s", l->spec->y);
-    return out;
-}
-
-static void add_tics(const struct line *l, struct text *t)
-{
-    double tick[FIGURE_TICKS];
-    char number[32];
-    int n = x_ticks(l, tick);
-    text_add(t, "set xtics (");
-    for (int i = 0; i < n; i++) {
-        text_add(t, "%s'", i ? ", " : "");
-        figure_add_quoted(t, x_tick_text(l, tick[i], number));
-        text_add(t, "' %.12g", tick[i]);
-    }
-    n = figure_ticks(l->y[0], l->y[1], l->log_y, tick);
-    text_add(t, ")\nset ytics (");
-    for (int i = 0; i < n; i++)
-        text_add(t, "%s'%s' %.12g", i ? ", " : "", results_number(tick[i], number), tick[i]);
-    text_add(t, ")\n");
-}
-
-static void write_setup(const struct line *l)
-{
-    struct text *t = &l->f->setup;
-    char label[LABEL_SIZE];
-    text_add(t, "set xlabel '");
-    figure_add_quoted(t, label_axis(l->spec->x, label));
-    text_add(t, "' offset 0,0.4\nset ylabel '");
-    figure_add_quoted(t, y_label(l, label));
-    text_add(t, "' offset 0.4,0\nset xrange [%.12g:%.12g]\nset yrange [%.12g:%.12g]\n", l->x[0],
-             l->x[1], l->y[0], l->y[1]);
-    if (l->log_x) text_add(t, "set logscale x\n");
-    if (l->log_y) text_add(t, "set logscale y\n");
-    add_tics(l, t);
-    text_add(t, "set grid ytics linecolor rgb '#b0b0b0' linewidth 0.3 dashtype 1\n"
-                "set style fill transparent solid 0.18 noborder\n");
-    if (l->s.n_series > 1)
-        text_add(t, "set key above horizontal center Left reverse spacing 0.9 samplen %g\n",
-                 l->s.names ? 0.5 : 2.5);
-    else
-        text_add(t, "unset key\n");
-}
-
-/* The rows of a series in the file. */
-static void add_source(const struct line *l, struct text *t, int64_t series)
-{
-    text_add(t, ", \\\n    '%s.csv' skip 1 every ::%lld::%lld", l->f->stem,
-             (long long)(series * l->s.n_x), (long long)((series + 1) * l->s.n_x - 1));
-}
-
-static void plot_series(const struct line *l, struct text *t, int64_t h)
-{
-    const struct figure_style *s = style(h);
-    double x = shift(l, h);
-    char key[LABEL_SIZE];
-    add_source(l, t, h);
-    if (l->s.names) {
-        text_add(t,
-                 " using ($3 + %g):5:(0):($6 - $5) with vectors nohead linecolor rgb '#%s'"
-                 " linewidth 1.2 notitle",
-                 x, s->color);
-        add_source(l, t, h);
-        text_add(t,
-                 " using ($3 + %g):4 with points linecolor rgb '#%s' pointtype %d"
-                 " pointsize 0.45 title '",
-                 x, s->color, s->gnuplot_point);
-    } else {
-        text_add(t, " using 3:5:6 with filledcurves linecolor rgb '#%s' notitle", s->color);
-        add_source(l, t, h);
-        text_add(t,
-                 " using 3:4 with linespoints linecolor rgb '#%s' linewidth 1.4 dashtype %d"
-                 " pointtype %d pointsize 0.45 title '",
-                 s->color, s->gnuplot_dash, s->gnuplot_point);
-    }
-    figure_add_quoted(t, key_text(l, h, key));
-    text_add(t, "'");
-    for (int v = 0; v < l->n_values; v++) {
-        add_source(l, t, h);
-        text_add(t,
-                 " using ($3 + %g):%d with points linecolor rgb '#%s' pointtype 7"
-                 " pointsize 0.18 notitle",
-                 x, FIRST_VALUE + v, s->color);
-    }
-}
-
-static void write_plot(const struct line *l)
-{
-    struct text *t = &l->f->plot;
-    text_add(t, "plot NaN notitle"); /* draws the axes also where nothing is known yet */
-    for (int64_t h = 0; h < l->s.n_series; h++) plot_series(l, t, h);
-    text_add(t, "\n");
-}
-
-/* ---- pgfplots ---- */
-
-static void tex_ticks(struct text *t, const char *axis, const double *tick, int n)
-{
-    text_add(t, "  %stick={", axis);
-    for (int i = 0; i < n; i++) text_add(t, "%s%.12g", i ? "," : "", tick[i]);
-    text_add(t, "},\n");
-}
-
-static void tex_options(const struct line *l, struct text *t)
-{
-    double tick[FIGURE_TICKS];
-    char label[LABEL_SIZE], number[32];
-    text_add(t, "\\begin{axis}[\n  width=%gin, height=%gin, axis lines=left, xlabel={",
-             l->f->venue->width_in, l->f->height_in);
-    figure_add_tex(t, label_axis(l->spec->x, label));
-    text_add(t, "}, ylabel={");
-    figure_add_tex(t, y_label(l, label));
-    text_add(t, "},\n  xmode=%s, ymode=%s, xmin=%.12g, xmax=%.12g, ymin=%.12g, ymax=%.12g,\n",
-             l->log_x ? "log" : "linear", l->log_y ? "log" : "linear", l->x[0], l->x[1],
-             l->y[0], l->y[1]);
-    int n = x_ticks(l, tick);
-    tex_ticks(t, "x", tick, n);
-    text_add(t, "  xticklabels={");
-    for (int i = 0; i < n; i++) {
-        text_add(t, "%s{", i ? "," : "");
-        figure_add_tex(t, x_tick_text(l, tick[i], number));
-        text_add(t, "}");
-    }
-    text_add(t, "},\n");
-    n = figure_ticks(l->y[0], l->y[1], l->log_y, tick);
-    tex_ticks(t, "y", tick, n);
-    text_add(t, "  yticklabels={");
-    for (int i = 0; i < n; i++)
-        text_add(t, "%s{%s}", i ? "," : "", results_number(tick[i], number));
-    text_add(t,
-             "},\n  ymajorgrids, minor tick num=0, grid style={black!15}, mark size=1.3pt,\n"
-             "  legend columns=4, legend style={draw=none, at={(0.5,1.03)}, anchor=south}]\n");
-}
-
-/* Coordinates of one curve; skips points without the value. */
-static void tex_curve(const struct line *l, struct text *t, int64_t h,
-                      double (*value)(const struct series_point *p))
-{
-    for (int64_t i = 0; i < l->s.n_x; i++) {
-        double y = value(&l->s.series[h].point[i]);
-        if (isfinite(y)) text_add(t, " (%.12g,%.12g)", position(l, i) + shift(l, h), y);
-    }
-    text_add(t, "};\n");
-}
-
-static double mean_of(const struct series_point *p)
-{
-    return p->value.mean;
-}
-
-static double low_of(const struct series_point *p)
-{
-    return p->value.low;
-}
-
-static double high_of(const struct series_point *p)
-{
-    return p->value.high;
-}
-
-static void tex_band(const struct line *l, struct text *t, int64_t h)
-{
-    text_add(t, "\\addplot[name path=low%lld, draw=none, forget plot] coordinates {",
-             (long long)h);
-    tex_curve(l, t, h, low_of);
-    text_add(t, "\\addplot[name path=high%lld, draw=none, forget plot] coordinates {",
-             (long long)h);
-    tex_curve(l, t, h, high_of);
-    text_add(t,
-             "\\addplot[shoal%lld, opacity=0.18, forget plot] fill between[of=low%lld and"
-             " high%lld];\n",
-             (long long)(h % FIGURE_STYLES), (long long)h, (long long)h);
-}
-
-static void tex_bars(const struct line *l, struct text *t, int64_t h)
-{
-    for (int64_t i = 0; i < l->s.n_x; i++) {
-        const struct statistics_interval *v = &l->s.series[h].point[i].value;
-        double x = position(l, i) + shift(l, h);
-        if (isfinite(v->low))
-            text_add(t,
-                     "\\addplot[shoal%lld, forget plot] coordinates {(%.12g,%.12g)"
-                     " (%.12g,%.12g)};\n",
-                     (long long)(h % FIGURE_STYLES), x, v->low, x, v->high);
-    }
-}
-
-/* Are there two intervals at least, so that a band has an inside? */
-static bool has_band(const struct line *l, int64_t h)
-{
-    int n = 0;
-    for (int64_t i = 0; i < l->s.n_x; i++) n += isfinite(l->s.series[h].point[i].value.low);
-    return n > 1;
-}
-
-static void tex_values(const struct line *l, struct text *t, int64_t h)
-{
-    text_add(t,
-             "\\addplot[shoal%lld, only marks, mark=*, mark size=0.5pt, forget plot]"
-             " coordinates {",
-             (long long)(h % FIGURE_STYLES));
-    for (int64_t i = 0; i < l->s.n_x; i++) {
-        const struct series_point *p = &l->s.series[h].point[i];
-        for (int v = 0; v < p->n_each; v++)
-            text_add(t, " (%.12g,%.12g)", position(l, i) + shift(l, h), p->each[v]);
-    }
-    text_add(t, "};\n");
-}
-
-static void write_tex(const struct line *l)
-{
-    struct text *t = &l->f->axis;
-    char key[LABEL_SIZE];
-    tex_options(l, t);
-    for (int64_t h = 0; h < l->s.n_series; h++) {
-        const struct figure_style *s = style(h);
-        if (l->s.names)
-            tex_bars(l, t, h);
-        else if (has_band(l, h))
-            tex_band(l, t, h);
-        if (l->n_values) tex_values(l, t, h);
-        text_add(t, "\\addplot[shoal%lld, %s, mark=%s, mark options={solid}%s] coordinates {",
-                 (long long)(h % FIGURE_STYLES), s->dash, s->mark,
-                 l->s.names ? ", only marks" : "");
-        tex_curve(l, t, h, mean_of);
-        if (l->s.n_series < 2) continue;
-        text_add(t, "\\addlegendentry{");
-        figure_add_tex(t, key_text(l, h, key));
-        text_add(t, "}\n");
-    }
-    text_add(t, "\\end{axis}\n");
+    return p->s.names ? p->s.series[0].point[(int64_t)tick].text : results_number(tick, buffer);
 }
 
 /* ---- words ---- */
 
+/* Fewest and most seeds of a point that has some. */
+static void count_seeds(const struct line_panel *p, int64_t *least, int64_t *most)
+{
+    for (int64_t h = 0; h < p->s.n_series; h++)
+        for (int64_t i = 0; i < p->s.n_x; i++) {
+            int64_t n = p->s.series[h].point[i].value.n;
+            if (n > 0 && n < *least) *least = n;
+            if (n > *most) *most = n;
+        }
+}
+
 static void say_seeds(const struct line *l, struct text *t)
 {
+    const struct series_set *s = &l->panel[0].s;
     int64_t least = INT64_MAX, most = 0;
-    for (int64_t h = 0; h < l->s.n_series; h++)
-        for (int64_t i = 0; i < l->s.n_x; i++) {
-            int64_t n = l->s.series[h].point[i].value.n;
-            if (n > 0 && n < least) least = n;
-            if (n > most) most = n;
-        }
+    for (int k = 0; k < l->n_panels; k++) count_seeds(&l->panel[k], &least, &most);
     if (most == 0)
         text_add(t, " There is nothing to show%s.",
-                 l->s.of_pairs ? ": an alignment between seeds needs two seeds that are done"
-                               : "");
+                 s->of_pairs ? ": an alignment between seeds needs two seeds that are done"
+                             : "");
     else if (least == most)
         text_add(t, " n = %lld seed%s at each point.", (long long)most, most > 1 ? "s" : "");
     else
         text_add(t, " n = %lld to %lld seeds a point.", (long long)least, (long long)most);
-    if (most > (l->s.of_pairs ? 2 : 1)) {
+    if (most > (s->of_pairs ? 2 : 1)) {
         text_add(t, " %s: %g %% percentile bootstrap intervals over seeds, %d resamples.",
-                 l->s.names ? "Bars" : "Bands", l->spec->ci, STATISTICS_RESAMPLES);
+                 s->names ? "Bars" : "Bands", l->spec->ci, STATISTICS_RESAMPLES);
         if (least < STATISTICS_FEW)
             text_add(t, " Of so few seeds they are too short: about three in four of 95 %%"
                         " intervals of three seeds hold the mean.");
@@ -429,33 +245,51 @@ static void say_seeds(const struct line *l, struct text *t)
         text_add(t, " Too few seeds for an interval.");
     }
     if (l->n_values && most > 1)
-        text_add(t, " Small points: the single %s.",
-                 l->s.of_pairs ? "pairs of seeds" : "seeds");
+        text_add(t, " Small points: the single %s.", s->of_pairs ? "pairs of seeds" : "seeds");
+}
+
+/* "relu, 64: 1; " for each point of a panel that lacks diverged trials. */
+static void say_diverged(const struct line *l, const struct line_panel *p, bool *first,
+                         struct text *t)
+{
+    int64_t hues = p->s.n_series / l->n_y; /* the same trials in every metric */
+    for (int64_t h = 0; h < hues; h++)
+        for (int64_t i = 0; i < p->s.n_x; i++) {
+            const struct series_point *q = &p->s.series[h].point[i];
+            if (q->n_diverged == 0) continue;
+            text_add(t, "%s%s%s%s%s%s: %lld", *first ? "" : "; ", p->title,
+                     *p->title ? ", " : "", p->s.series[h].name,
+                     *p->s.series[h].name ? ", " : "", q->text, (long long)q->n_diverged);
+            *first = false;
+        }
 }
 
 static void say_missing(const struct line *l, struct text *t)
 {
-    if (l->s.n_diverged > 0) {
-        text_add(t, " %lld trial%s diverged and %s not in the means (",
-                 (long long)l->s.n_diverged, l->s.n_diverged > 1 ? "s" : "",
-                 l->s.n_diverged > 1 ? "are" : "is");
-        bool first = true;
-        for (int64_t h = 0; h < l->s.n_series; h++)
-            for (int64_t i = 0; i < l->s.n_x; i++) {
-                const struct series_point *p = &l->s.series[h].point[i];
-                if (p->n_diverged == 0) continue;
-                text_add(t, "%s%s%s%s: %lld", first ? "" : "; ", l->s.series[h].name,
-                         *l->s.series[h].name ? ", " : "", p->text, (long long)p->n_diverged);
-                first = false;
-            }
-        text_add(t, ").");
+    int64_t diverged = 0, waiting = 0;
+    bool first = true;
+    for (int k = 0; k < l->n_panels; k++) {
+        diverged += l->panel[k].s.n_diverged;
+        waiting += l->panel[k].s.n_waiting;
     }
-    if (l->s.n_waiting > 0)
-        text_add(t, " %lld trial%s not done.", (long long)l->s.n_waiting,
-                 l->s.n_waiting > 1 ? "s are" : " is");
+    if (diverged > 0) {
+        text_add(t, " %lld trial%s diverged and %s not in the means", (long long)diverged,
+                 diverged > 1 ? "s" : "", diverged > 1 ? "are" : "is");
+        if (!l->panel[0].s.by_step) {
+            text_add(t, " (");
+            for (int k = 0; k < l->n_panels; k++) say_diverged(l, &l->panel[k], &first, t);
+            text_add(t, ")");
+        }
+        text_add(t, ".");
+    }
+    if (waiting > 0)
+        text_add(t, " %lld trial%s not done.", (long long)waiting,
+                 waiting > 1 ? "s are" : " is");
+    if (l->log_x && first_point(l, &l->panel[0]))
+        text_add(t, " Step 0 has no place on a logarithmic axis.");
     if (strchr(l->spec->log, 'y') && !l->log_y)
         text_add(t, " The axis is linear: not all values are positive.");
-    if (strchr(l->spec->log, 'x') && !l->log_x && !l->s.names)
+    if (strchr(l->spec->log, 'x') && !l->log_x && !l->panel[0].s.names)
         text_add(t, " The x axis is linear: not all values are positive.");
 }
 
@@ -470,17 +304,20 @@ static void say_point(const struct line *l, struct text *t, const struct series_
 
 /* "relu: 0.5 [0.4, 0.6] at width 64, 0.7 [0.6, 0.8] at width 4096": the ends of x, or the
  * extremes of y where x is names. */
-static void say_series(const struct line *l, struct text *t, int64_t h)
+static void say_series(const struct line *l, const struct line_panel *panel, struct text *t,
+                       int64_t h)
 {
-    const struct series_point *p = l->s.series[h].point, *a = NULL, *b = NULL;
-    for (int64_t i = 0; i < l->s.n_x; i++) {
+    const struct series_set *s = &panel->s;
+    const struct series_point *p = s->series[h].point, *a = NULL, *b = NULL;
+    for (int64_t i = 0; i < s->n_x; i++) {
         if (p[i].value.n == 0) continue;
-        if (!a || (l->s.names && p[i].value.mean < a->value.mean)) a = &p[i];
-        if (!b || !l->s.names || p[i].value.mean > b->value.mean) b = &p[i];
+        if (!a || (s->names && p[i].value.mean < a->value.mean)) a = &p[i];
+        if (!b || !s->names || p[i].value.mean > b->value.mean) b = &p[i];
     }
     if (!a) return;
     char text[LABEL_SIZE];
-    if (*l->s.series[h].name) text_add(t, "%s: ", key_text(l, h, text));
+    if (*panel->title) text_add(t, "%s, ", panel->title);
+    if (*line_key(l, &s->series[h], text)) text_add(t, "%s: ", text);
     say_point(l, t, a);
     if (b != a) {
         text_add(t, ", ");
@@ -492,40 +329,97 @@ static void say_series(const struct line *l, struct text *t, int64_t h)
 static void write_words(const struct line *l)
 {
     struct figure *f = l->f;
-    text_add(&f->title, "%s against %s%s%s", l->spec->y, l->spec->x,
-             *l->spec->hue ? " by " : "", l->spec->hue);
-    if (l->s.of_pairs)
+    const struct series_set *s = &l->panel[0].s;
+    for (int y = 0; y < l->n_y; y++) text_add(&f->title, "%s%s", y ? ", " : "", l->y_name[y]);
+    text_add(&f->title, " against %s%s%s%s%s", l->spec->x, *l->spec->hue ? " by " : "",
+             l->spec->hue, *l->spec->panel ? " and " : "", l->spec->panel);
+    if (s->of_pairs)
         text_add(&f->caption, "Mean %s between networks that differ only in their seed.",
-                 l->spec->y);
+                 l->y_name[0]);
+    else if (s->by_step)
+        text_add(&f->caption, "Means at each record.");
     else
-        text_add(&f->caption, "Mean %s at the %s%s.", l->spec->y,
+        text_add(&f->caption, "Mean %s at the %s%s.", l->n_y > 1 ? "values" : l->y_name[0],
                  *l->spec->at ? "first record with " : "last record", l->spec->at);
     say_seeds(l, &f->caption);
     say_missing(l, &f->caption);
     if (*l->spec->filter) text_add(&f->caption, " Only trials with %s.", l->spec->filter);
-    for (int64_t h = 0; h < l->s.n_series; h++) say_series(l, &f->answer, h);
+    for (int k = 0; k < l->n_panels; k++)
+        for (int64_t h = 0; h < l->panel[k].s.n_series; h++)
+            say_series(l, &l->panel[k], &f->answer, h);
+}
+
+/* ---- the whole ---- */
+
+/* Distinct values of the panel's setting over the trials that pass the filter, in the order of
+ * their numbers. */
+static enum err_code find_panels(const struct results *r, struct line *l, double *number,
+                                 struct err *e)
+{
+    struct series_query query = {
+        .y = {l->y_name[0]}, .x = l->spec->panel, .hue = "", .filter = l->spec->filter};
+    struct series_set s;
+    char value[LABEL_SIZE];
+    enum err_code rc = series_collect(r, &query, &s, e);
+    if (rc == ERR_OK && s.n_x > LINE_MAX_PANELS)
+        rc = ERR(e, ERR_CONFIG, "panel: %s has %lld values, at most %d panels are drawn",
+                 l->spec->panel, (long long)s.n_x, LINE_MAX_PANELS);
+    for (int64_t i = 0; rc == ERR_OK && i < s.n_x; i++) {
+        struct line_panel *p = &l->panel[l->n_panels];
+        number[l->n_panels++] = s.series[0].point[i].x;
+        p->text = s.series[0].point[i].text; /* of the results: it outlives the set */
+        snprintf(p->title, sizeof p->title, "%s", value_text(l->spec->panel, p->text, value));
+    }
+    series_clear(&s);
+    if (rc == ERR_OK && l->n_panels == 0) l->n_panels = 1; /* an empty one says so */
+    return rc;
+}
+
+static enum err_code collect(const struct results *r, struct line *l, struct err *e)
+{
+    const struct figure_spec *spec = l->spec;
+    double number[LINE_MAX_PANELS] = {0};
+    if (*spec->panel) TRY(find_panels(r, l, number, e));
+    bool panels = l->n_panels > 0;
+    if (!panels) l->n_panels = 1;
+    struct series_query query = {.n_y = l->n_y,
+                                 .x = spec->x,
+                                 .hue = spec->hue,
+                                 .filter = spec->filter,
+                                 .at = spec->at,
+                                 .only = panels ? results_axis(r, spec->panel) : NULL,
+                                 .level = spec->ci};
+    for (int y = 0; y < l->n_y; y++) query.y[y] = l->y_name[y];
+    for (int k = 0; k < l->n_panels; k++) {
+        if (!l->panel[k].text) l->panel[k].text = "";
+        query.only_value = number[k];
+        TRY(series_collect(r, &query, &l->panel[k].s, e));
+    }
+    return ERR_OK;
+}
+
+/* As high as the venue's figures in one row of panels, lower in each of several. */
+static void choose_height(struct line *l)
+{
+    int columns = line_columns(l), rows = (l->n_panels + columns - 1) / columns;
+    if (l->n_panels > 1) l->f->height_in = l->f->venue->height_in * (0.35 + 0.5 * rows);
 }
 
 enum err_code figure_line_draw(const struct results *r, const struct figure_spec *spec,
                                struct figure *f, struct err *e)
 {
-    struct series_query query = {.y = spec->y,
-                                 .x = spec->x,
-                                 .hue = spec->hue,
-                                 .filter = spec->filter,
-                                 .at = spec->at,
-                                 .level = spec->ci};
     struct line l = {.spec = spec, .f = f};
+    l.n_y = figure_names(spec->y, l.y_name);
     if (!*spec->x) return ERR(e, ERR_CONFIG, "a line figure needs x, a setting that varies");
-    enum err_code rc = series_collect(r, &query, &l.s, e);
+    enum err_code rc = collect(r, &l, e);
     if (rc == ERR_OK) {
+        choose_height(&l);
         find_ranges(&l);
         write_csv(&l);
-        write_setup(&l);
-        write_plot(&l);
-        write_tex(&l);
+        line_gnuplot(&l);
+        line_tex(&l);
         write_words(&l);
     }
-    series_clear(&l.s);
+    for (int k = 0; k < l.n_panels; k++) series_clear(&l.panel[k].s);
     return rc;
 }

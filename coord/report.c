@@ -117,7 +117,8 @@ static void keep_figures(struct report *p)
             if (varies(p->r, f.order[k])) memmove(f.order[n_order++], f.order[k], TASK_NAME);
         f.n_order = n_order;
         if (!varies(p->r, f.hue)) f.hue[0] = '\0';
-        if (varies(p->r, f.x))
+        if (!varies(p->r, f.panel)) f.panel[0] = '\0';
+        if (strcmp(f.x, "step") == 0 || varies(p->r, f.x))
             s->figure[n++] = f;
         else
             say_left_out("report.figures", i + 1, f.x);

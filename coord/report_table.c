@@ -224,7 +224,7 @@ enum err_code report_table_make(const struct results *r, const struct table_spec
     snprintf(out->stem, sizeof out->stem, "table%d", n);
     struct grid g = {.spec = spec, .t = out};
     g.show = (const void *)table_row(&table_shows, spec->show);
-    struct series_query query = {.y = spec->value,
+    struct series_query query = {.y = {spec->value},
                                  .x = spec->cols,
                                  .hue = spec->rows,
                                  .filter = spec->filter,

@@ -29,6 +29,8 @@ struct collector {
     int64_t n; /* trials chosen by the filter */
     int64_t *trial;
     struct levels x, hue;
+    bool by_step;
+    int n_y;
     int64_t n_seeds;
     double *seed; /* [n_seeds] ascending */
 };
@@ -116,6 +118,7 @@ static enum err_code choose_trials(struct collector *c, struct err *e)
     if (!c->trial || !c->seed) return nomem(e);
     for (int64_t t = 0; t < c->r->n_trials; t++) {
         if (!filter_match(c->r, filter, t)) continue;
+        if (c->query->only && c->query->only->number[t] != c->query->only_value) continue;
         c->seed[c->n] = (double)c->r->seed[t];
         c->trial[c->n++] = t;
     }
@@ -144,17 +147,42 @@ static enum err_code find_levels(struct collector *c, const char *name, struct l
     return ERR_OK;
 }
 
+/* x is the distinct steps of all records of chosen trials. */
+static enum err_code find_steps(struct collector *c, struct err *e)
+{
+    int64_t records = c->r->n_records, n = 0;
+    const double *step = c->r->metric[0].value;
+    size_t room = (size_t)(c->n * records + 1);
+    c->x.number = arena_array(&c->scratch, room, sizeof *c->x.number);
+    if (!c->x.number) return nomem(e);
+    for (int64_t i = 0; i < c->n * records; i++) {
+        double at = step[c->trial[i / records] * records + i % records];
+        if (!isnan(at)) c->x.number[n++] = at;
+    }
+    c->x.n = distinct(c->x.number, n);
+    c->x.text = arena_array(&c->scratch, (size_t)c->x.n + 1, sizeof *c->x.text);
+    if (!c->x.text) return nomem(e);
+    for (int64_t i = 0; i < c->x.n; i++) {
+        char number[32];
+        c->x.text[i] = arena_text(&c->out->arena, results_number(c->x.number[i], number));
+        if (!c->x.text[i]) return nomem(e);
+    }
+    return ERR_OK;
+}
+
 static enum err_code make_points(struct collector *c, struct err *e)
 {
     struct series_set *s = c->out;
     s->n_x = c->x.n;
-    s->n_series = c->hue.n;
+    s->n_series = c->n_y * c->hue.n;
+    s->by_step = c->by_step;
     s->names = c->x.axis && c->x.axis->is_text;
     s->n_seeds = c->n_seeds;
     s->series = arena_array(&s->arena, (size_t)s->n_series, sizeof *s->series);
     if (!s->series) return nomem(e);
     for (int64_t h = 0; h < s->n_series; h++) {
-        s->series[h].name = c->hue.text[h];
+        s->series[h].y = c->query->y[h / c->hue.n];
+        s->series[h].name = c->hue.text[h % c->hue.n];
         s->series[h].point =
             arena_array(&s->arena, (size_t)s->n_x, sizeof(struct series_point));
         if (!s->series[h].point) return nomem(e);
@@ -167,9 +195,14 @@ static enum err_code make_points(struct collector *c, struct err *e)
     return ERR_OK;
 }
 
-static struct series_point *point_of(const struct collector *c, int64_t trial)
+/* Counts a diverged trial at its point of every metric; on an axis of steps it has none. */
+static void count_diverged(struct collector *c, int64_t trial)
 {
-    return &c->out->series[level_of(&c->hue, trial)].point[level_of(&c->x, trial)];
+    c->out->n_diverged++;
+    for (int y = 0; y < c->n_y && !c->by_step; y++)
+        c->out->series[y * c->hue.n + level_of(&c->hue, trial)]
+            .point[level_of(&c->x, trial)]
+            .n_diverged++;
 }
 
 static void count_states(struct collector *c)
@@ -177,8 +210,7 @@ static void count_states(struct collector *c)
     for (int64_t i = 0; i < c->n; i++) {
         uint8_t state = c->r->state[c->trial[i]];
         if (state == TRIAL_DIVERGED) {
-            point_of(c, c->trial[i])->n_diverged++;
-            c->out->n_diverged++;
+            count_diverged(c, c->trial[i]);
         } else if (state != TRIAL_DONE) {
             c->out->n_waiting++;
         }
@@ -195,34 +227,69 @@ static void finish_point(const struct collector *c, double *value, struct series
     for (int64_t s = 0; s < c->n_seeds; s++)
         if (!isnan(value[s])) value[n++] = value[s];
     p->sd = statistics_sd(n, value);
-    if (n >= SERIES_FEW) return;
+    if (n >= SERIES_FEW || c->by_step) return;
     p->n_each = (int)n;
     memcpy(p->each, value, (size_t)n * sizeof *value);
 }
 
-static enum err_code collect_metric(struct collector *c, const struct results_metric *m,
+/* Sums over the trials of a cell and a seed. */
+struct sums {
+    double *sum;
+    int64_t *count;
+};
+
+static void add_value(const struct collector *c, struct sums *s, int64_t trial, int64_t x,
+                      double value)
+{
+    if (isnan(value)) return;
+    int64_t cell = level_of(&c->hue, trial) * c->x.n + x;
+    int64_t at = cell * c->n_seeds + place((double)c->r->seed[trial], c->seed, c->n_seeds);
+    s->sum[at] += value;
+    s->count[at]++;
+}
+
+/* A trial's values: at one record, or at all of them. */
+static void add_trial(const struct collector *c, const struct results_metric *m,
+                      const struct expr *at, int64_t trial, struct sums *s)
+{
+    if (!c->by_step) {
+        int64_t record = filter_record(c->r, at, trial);
+        add_value(c, s, trial, level_of(&c->x, trial), results_at(c->r, m, trial, record));
+        return;
+    }
+    const double *step = c->r->metric[0].value + trial * c->r->n_records;
+    for (int64_t k = 0; k < c->r->n_records; k++)
+        if (!isnan(step[k]))
+            add_value(c, s, trial, place(step[k], c->x.number, c->x.n),
+                      results_at(c->r, m, trial, k));
+}
+
+/* Metric number y of the query. */
+static enum err_code collect_metric(struct collector *c, int y, const struct expr *at_record,
                                     struct err *e)
 {
+    const struct results_metric *m = results_metric(c->r, c->query->y[y]);
     int64_t cells = c->hue.n * c->x.n;
-    struct expr *at_record = NULL;
-    if (c->query->at) TRY(filter_parse(c->r, c->query->at, &c->scratch, &at_record, e));
-    double *sum = arena_array(&c->scratch, (size_t)(cells * c->n_seeds), sizeof *sum);
-    int64_t *count = arena_array(&c->scratch, (size_t)(cells * c->n_seeds), sizeof *count);
-    if (!sum || !count) return nomem(e);
-    for (int64_t i = 0; i < c->n; i++) {
-        int64_t t = c->trial[i];
-        double value = results_at(c->r, m, t, filter_record(c->r, at_record, t));
-        if (c->r->state[t] != TRIAL_DONE || isnan(value)) continue;
-        int64_t cell = level_of(&c->hue, t) * c->x.n + level_of(&c->x, t);
-        int64_t at = cell * c->n_seeds + place((double)c->r->seed[t], c->seed, c->n_seeds);
-        sum[at] += value;
-        count[at]++;
-    }
-    for (int64_t at = 0; at < cells * c->n_seeds; at++)
-        sum[at] = count[at] ? sum[at] / (double)count[at] : NAN;
+    if (!m) return unknown_quantity(c->r, c->query->y[y], e);
+    size_t n = (size_t)(cells * c->n_seeds);
+    struct sums s = {arena_array(&c->scratch, n, sizeof *s.sum),
+                     arena_array(&c->scratch, n, sizeof *s.count)};
+    if (!s.sum || !s.count) return nomem(e);
+    for (int64_t i = 0; i < c->n; i++)
+        if (c->r->state[c->trial[i]] == TRIAL_DONE) add_trial(c, m, at_record, c->trial[i], &s);
+    for (size_t at = 0; at < n; at++)
+        s.sum[at] = s.count[at] ? s.sum[at] / (double)s.count[at] : NAN;
     for (int64_t cell = 0; cell < cells; cell++)
-        finish_point(c, sum + cell * c->n_seeds,
-                     &c->out->series[cell / c->x.n].point[cell % c->x.n]);
+        finish_point(c, s.sum + cell * c->n_seeds,
+                     &c->out->series[y * c->hue.n + cell / c->x.n].point[cell % c->x.n]);
+    return ERR_OK;
+}
+
+static enum err_code collect_metrics(struct collector *c, struct err *e)
+{
+    struct expr *at = NULL;
+    if (c->query->at) TRY(filter_parse(c->r, c->query->at, &c->scratch, &at, e));
+    for (int y = 0; y < c->n_y; y++) TRY(collect_metric(c, y, at, e));
     return ERR_OK;
 }
 
@@ -351,16 +418,22 @@ static enum err_code collect_pairs(struct collector *c, const struct results_ali
 
 static enum err_code collect(struct collector *c, struct err *e)
 {
-    const struct results_metric *m = results_metric(c->r, c->query->y);
-    const struct results_alignment *a = results_alignment(c->r, c->query->y);
-    if (!m && !a) return unknown_quantity(c->r, c->query->y, e);
-    c->out->of_pairs = !m;
+    const struct results_alignment *a = results_alignment(c->r, c->query->y[0]);
+    c->n_y = c->query->n_y ? c->query->n_y : 1;
+    c->by_step = strcmp(c->query->x, "step") == 0;
+    if (results_metric(c->r, c->query->y[0])) a = NULL;
+    if (!results_metric(c->r, c->query->y[0]) && !a)
+        return unknown_quantity(c->r, c->query->y[0], e);
+    c->out->of_pairs = a != NULL;
+    if (a && (c->by_step || c->n_y > 1))
+        return ERR(e, ERR_CONFIG, "'%s' is an alignment of finished networks: take metrics",
+                   c->query->y[0]);
     TRY(choose_trials(c, e));
-    TRY(find_levels(c, c->query->x, &c->x, e));
+    TRY(c->by_step ? find_steps(c, e) : find_levels(c, c->query->x, &c->x, e));
     TRY(find_levels(c, c->query->hue, &c->hue, e));
     TRY(make_points(c, e));
     count_states(c);
-    return m ? collect_metric(c, m, e) : collect_pairs(c, a, e);
+    return a ? collect_pairs(c, a, e) : collect_metrics(c, e);
 }
 
 enum err_code series_collect(const struct results *r, const struct series_query *q,

@@ -11,6 +11,7 @@
 #include "linalg/statistics.h"
 
 enum {
+    SERIES_MAX_Y = 6,  /* metrics side by side */
     SERIES_FEW = 5,    /* fewer seeds than this are also shown one by one: ... */
     SERIES_VALUES = 6, /* ... 4 values, or the 6 pairs of 4 seeds */
 };
@@ -27,6 +28,7 @@ struct series_point {
 };
 
 struct series {
+    const char *y;    /* borrowed from the query */
     const char *name; /* value of hue, borrowed; "" without one */
     struct series_point *point;
 };
@@ -35,6 +37,7 @@ struct series {
 struct series_set {
     bool of_pairs; /* y is an alignment measure */
     bool names;    /* x is names, not numbers */
+    bool by_step;  /* x is the steps of records */
     int64_t n_x, n_series;
     struct series *series;
     int64_t n_seeds;    /* distinct, over all trials used */
@@ -44,14 +47,20 @@ struct series_set {
 };
 
 struct series_query {
-    const char *y;       /* a metric (its value at the last record), or an alignment measure */
-    const char *x, *hue; /* settings that vary; "": none */
-    const char *filter;  /* "": all trials */
-    const char *at;      /* the first record where this holds; "" or NULL: the last */
-    double level;        /* of the intervals, percent */
+    int n_y;                     /* 0: as 1 */
+    const char *y[SERIES_MAX_Y]; /* metrics (the value at the last record), or one measure of
+                                    alignment */
+    const char *x,
+        *hue; /* settings that vary; "": none. x may be "step": a metric at every record
+                            over the steps done by then */
+    const struct results_axis *only; /* NULL, or: only trials that have this value of it */
+    double only_value;
+    const char *filter; /* "": all trials */
+    const char *at;     /* the first record where this holds; "" or NULL: the last */
+    double level;       /* of the intervals, percent */
 };
 
-/* Collects the points. Of a metric: one value a seed, the mean over all trials of that seed at
+/* Collects the points, of metric after metric. Of a metric: one value a seed, the mean over all trials of that seed at
  * the point; interval over seeds. Of a measure: the mean over pairs of trials that differ in
  * their seed alone; interval by resampling seeds. Only trials that are done count.
  * errors   ERR_CONFIG: an unknown y, x, hue or filter, naming the known ones

@@ -82,8 +82,9 @@ struct stage {
 };
 
 struct figure_spec {
-    int type; /* figure_types: line, matrix */
-    char y[TASK_NAME], x[TASK_NAME], hue[TASK_NAME], value[TASK_NAME];
+    int type;          /* figure_types: line, matrix */
+    char y[TASK_PATH]; /* "test_acc", "train_loss, test_loss" */
+    char x[TASK_NAME], hue[TASK_NAME], panel[TASK_NAME], value[TASK_NAME];
     char log[4]; /* "", "x", "y", "xy" */
     double ci;   /* percent */
     int n_order;

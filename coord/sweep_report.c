@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "coord/figure.h"
 #include "coord/report.h"
 #include "coord/report_compare.h"
 #include "coord/sweep_reader.h"
@@ -21,14 +22,23 @@ static const struct field figure_rows[] = {
      AT(type),
      .names = &figure_types,
      .flags = FIELD_REQUIRED},
-    {{"figure.y", "metric or measure of alignment on the y axis", NULL},
+    {{"figure.y",
+      "metric or measure of alignment on the y axis; of a line also several metrics", NULL},
      FIELD_TEXT,
-     AT(y),
+     .offset = offsetof(struct figure_spec, y),
+     .size = TASK_PATH,
      .fallback = ""},
-    {{"figure.x", "setting on the x axis", NULL}, FIELD_TEXT, AT(x), .fallback = ""},
+    {{"figure.x", "setting on the x axis; step: all records of a metric", NULL},
+     FIELD_TEXT,
+     AT(x),
+     .fallback = ""},
     {{"figure.hue", "setting that tells the lines apart", NULL},
      FIELD_TEXT,
      AT(hue),
+     .fallback = ""},
+    {{"figure.panel", "setting each of whose values has a small plot of its own", NULL},
+     FIELD_TEXT,
+     AT(panel),
      .fallback = ""},
     {{"figure.value", "measure of alignment shown by a matrix", NULL},
      FIELD_TEXT,
@@ -348,12 +358,59 @@ static void check_arrays(struct sweep_reader *r, const struct yaml_node *map,
         yaml_problem(r->file, at->mark, NULL, "high: must be above low, %g", f->low);
 }
 
+/* y: a name, or a list of metrics; as text the names are separated by commas. */
+static void read_y(struct sweep_reader *r, const struct yaml_node *y, struct figure_spec *f)
+{
+    char name[FIGURE_MAX_NAMES][TASK_NAME];
+    int n = 0;
+    if (!y) return;
+    if (y->kind == YAML_LIST) {
+        n = sweep_names(r, y, "report.figures.y", name, FIGURE_MAX_NAMES);
+        for (int i = 0; i < n; i++) {
+            size_t used = strlen(f->y);
+            snprintf(f->y + used, sizeof f->y - used, "%s%s", i ? ", " : "", name[i]);
+        }
+        for (int i = 0; i < y->count; i++)
+            check_name(r, y->child[i], n > 1 ? WANT_METRIC : WANT_METRIC_OR_MEASURE);
+        return;
+    }
+    if (!field_read(field_find(&sweep_figure_settings, "figure.y", NULL), r->file, y, f))
+        return;
+    n = figure_names(f->y, name);
+    if (n > FIGURE_MAX_NAMES)
+        yaml_problem(r->file, y->mark, NULL, "report.figures.y: at most %d metrics",
+                     FIGURE_MAX_NAMES);
+    for (int i = 0; i < n && i < FIGURE_MAX_NAMES; i++) {
+        struct yaml_node one = *y;
+        one.text = name[i];
+        check_name(r, &one, n > 1 ? WANT_METRIC : WANT_METRIC_OR_MEASURE);
+    }
+}
+
+/* x: a setting, or the steps of records, where only a line of metrics can be. */
+static void check_x(struct sweep_reader *r, const struct yaml_node *map,
+                    const struct figure_spec *f)
+{
+    const struct yaml_node *x = yaml_get(map, "x"), *at = yaml_get(map, "at");
+    if (strcmp(f->x, "step") != 0) {
+        check_name(r, x, WANT_SETTING);
+        return;
+    }
+    if (at)
+        yaml_problem(r->file, at->mark, "leave out at, or take a setting for x",
+                     "at: with x: step all records are shown");
+    if (is_measure(r->sweep, f->y))
+        yaml_problem(r->file, yaml_get(map, "y")->mark, "take a metric",
+                     "y: an alignment is of finished networks, x: step wants a metric");
+}
+
 static void read_figure(struct sweep_reader *r, const struct yaml_node *map)
 {
     struct sweep *s = r->sweep;
     struct figure_spec *f = &s->report.figure[s->report.n_figures];
     field_defaults(&sweep_figure_settings, f);
-    field_read_section(&sweep_figure_settings, "figure", "order", r->file, map, f, NULL);
+    field_read_section(&sweep_figure_settings, "figure", "order y", r->file, map, f, NULL);
+    read_y(r, yaml_get(map, "y"), f);
     if (f->log[0] && strcmp(f->log, "x") && strcmp(f->log, "y") && strcmp(f->log, "xy"))
         yaml_problem(r->file, yaml_get(map, "log")->mark, "write x, y or xy",
                      "log: unknown axes '%s'", f->log);
@@ -361,9 +418,9 @@ static void read_figure(struct sweep_reader *r, const struct yaml_node *map)
     f->n_order = sweep_names(r, order, "report.figures.order", f->order, SWEEP_MAX_ORDER);
     for (int i = 0; order && i < order->count; i++)
         check_name(r, order->child[i], WANT_SETTING);
-    check_name(r, yaml_get(map, "y"), WANT_METRIC_OR_MEASURE);
-    check_name(r, yaml_get(map, "x"), WANT_SETTING);
+    check_x(r, map, f);
     check_name(r, yaml_get(map, "hue"), WANT_SETTING);
+    check_name(r, yaml_get(map, "panel"), WANT_SETTING);
     check_name(r, yaml_get(map, "value"), WANT_MEASURE);
     check_filter(r, map);
     const struct yaml_node *type = yaml_get(map, "type");

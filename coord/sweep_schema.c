@@ -299,6 +299,9 @@ static void add_rest(json_t *root)
     json_t *figure = item_schema(&sweep_figure_settings, "a figure");
     put(figure, "order",
         list_of(text_schema("a setting"), "settings by which a matrix is sorted"));
+    json_t *one = json_incref(json_object_get(json_object_get(figure, "properties"), "y"));
+    put(figure, "y",
+        json_pack("{s:[o, o]}", "anyOf", one, list_of(text_schema("a metric"), "several")));
     json_t *table = item_schema(&sweep_table_settings, "a table");
     put(table, "best",
         json_pack("{s:[s,s], s:s}", "enum", "none", "bold", "description",

@@ -52,7 +52,7 @@ static bool exists(const char *dir, const char *name)
 static enum err_code collect(const struct results *r, const char *y, const char *x,
                              const char *hue, const char *filter, struct series_set *s)
 {
-    struct series_query q = {.y = y, .x = x, .hue = hue, .filter = filter, .level = 95};
+    struct series_query q = {.y = {y}, .x = x, .hue = hue, .filter = filter, .level = 95};
     return series_collect(r, &q, s, &e);
 }
 
