@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "coord/cli.h"
+#include "coord/figure.h"
 #include "coord/report.h"
 #include "coord/state.h"
 #include "coord/sweep.h"
@@ -73,6 +74,7 @@ static const struct kind kinds[] = {
     {{"ranges", "ways to write the values of an axis", NULL}, &sweep_ranges, false},
     {{"grids", "when metrics are recorded", NULL}, &sweep_grids, false},
     {{"figures", "kinds of figures", NULL}, &figure_types, false},
+    {{"fits", "lines fitted to a scatter", NULL}, &figure_fits, false},
     {{"venues", "page widths of figures", NULL}, &report_venues, false},
     {{"states", "how a trial can stand", NULL}, &trial_states, false},
     {{"settings", "of a configuration: data, model, optim, seeds", NULL}, &config_fields, true},

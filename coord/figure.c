@@ -15,6 +15,8 @@ static const struct figure_type types[] = {
     {{"line", "a metric or an alignment against a setting, one line for each value of hue",
       NULL},
      figure_line_draw},
+    {{"scatter", "a metric against another, a point for each trial", NULL},
+     figure_scatter_draw},
     {{"matrix", "a heat map of the alignment of all pairs of networks", NULL},
      figure_matrix_draw},
     {{"histogram", "how the values in a column of an array are distributed, by hue", NULL},

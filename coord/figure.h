@@ -39,7 +39,13 @@ struct figure_type {
                           struct figure *f, struct err *e);
 };
 
+/* Lines fitted to a scatter. */
+enum figure_fit { FIGURE_FIT_NONE, FIGURE_FIT_LINEAR, FIGURE_FIT_LOGIT };
+extern const struct table figure_fits; /* none, linear, logit */
+
 /* Draw functions of the rows of figure_types. */
+enum err_code figure_scatter_draw(const struct results *r, const struct figure_spec *spec,
+                                  struct figure *f, struct err *e);
 enum err_code figure_line_draw(const struct results *r, const struct figure_spec *spec,
                                struct figure *f, struct err *e);
 enum err_code figure_matrix_draw(const struct results *r, const struct figure_spec *spec,

@@ -118,7 +118,8 @@ static void keep_figures(struct report *p)
         f.n_order = n_order;
         if (!varies(p->r, f.hue)) f.hue[0] = '\0';
         if (!varies(p->r, f.panel)) f.panel[0] = '\0';
-        if (strcmp(f.x, "step") == 0 || varies(p->r, f.x))
+        bool metric = strcmp(f.x, "step") == 0 || results_metric(p->r, f.x);
+        if (metric || varies(p->r, f.x))
             s->figure[n++] = f;
         else
             say_left_out("report.figures", i + 1, f.x);

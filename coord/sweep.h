@@ -94,6 +94,10 @@ struct figure_spec {
     char array[TASK_NAME], column[TASK_NAME];
     int64_t bins, n;  /* of a histogram; images in a row */
     double low, high; /* values that are black and white */
+    int fit;          /* figure_fits */
+    char fit_filter[TASK_PATH];
+    int64_t fit_n; /* samples that accuracies are of */
+    bool diagonal;
 };
 
 struct table_spec {

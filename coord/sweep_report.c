@@ -95,6 +95,27 @@ static const struct field figure_rows[] = {
      FIELD_FLOAT,
      AT(high),
      .fallback = "1"},
+    {{"figure.fit", "line fitted to a scatter", NULL},
+     FIELD_NAME,
+     AT(fit),
+     .fallback = "none",
+     .names = &figure_fits},
+    {{"figure.fit_filter", "only to trials for which this condition holds", NULL},
+     FIELD_TEXT,
+     .offset = offsetof(struct figure_spec, fit_filter),
+     .size = TASK_PATH,
+     .fallback = ""},
+    {{"figure.fit_n", "samples that accuracies are of: logits keep half a sample from 0 and 1",
+      NULL},
+     FIELD_INT,
+     AT(fit_n),
+     .fallback = "1000",
+     .min = 1,
+     .max = 1e9},
+    {{"figure.diagonal", "draw y = x in a scatter", NULL},
+     FIELD_BOOL,
+     AT(diagonal),
+     .fallback = "false"},
 };
 const struct table sweep_figure_settings = TABLE("figure setting", figure_rows);
 #undef AT
@@ -280,8 +301,8 @@ static bool filter_knows(void *self, const char *key)
 
 static void check_filter(struct sweep_reader *r, const struct yaml_node *map)
 {
-    static const char *const keys[] = {"filter", "at"};
-    for (int i = 0; i < 2; i++) {
+    static const char *const keys[] = {"filter", "at", "fit_filter"};
+    for (int i = 0; i < 3; i++) {
         const struct yaml_node *node = yaml_get(map, keys[i]);
         if (node && node->kind == YAML_SCALAR) sweep_condition(r, node, filter_knows, r->sweep);
     }
@@ -392,6 +413,11 @@ static void check_x(struct sweep_reader *r, const struct yaml_node *map,
                     const struct figure_spec *f)
 {
     const struct yaml_node *x = yaml_get(map, "x"), *at = yaml_get(map, "at");
+    if (f->type == table_find(&figure_types, "scatter")) {
+        check_name(r, x, WANT_METRIC);
+        check_name(r, yaml_get(map, "y"), WANT_METRIC);
+        return;
+    }
     if (strcmp(f->x, "step") != 0) {
         check_name(r, x, WANT_SETTING);
         return;
@@ -424,6 +450,8 @@ static void read_figure(struct sweep_reader *r, const struct yaml_node *map)
     check_name(r, yaml_get(map, "value"), WANT_MEASURE);
     check_filter(r, map);
     const struct yaml_node *type = yaml_get(map, "type");
+    if (type && type->kind == YAML_SCALAR && strcmp(type->text, "scatter") == 0)
+        need_keys(r, map, "scatter", (const char *const[]){"y", "x", NULL});
     if (type && type->kind == YAML_SCALAR && strcmp(type->text, "line") == 0)
         need_keys(r, map, "line", (const char *const[]){"y", "x", NULL});
     if (type && type->kind == YAML_SCALAR && strcmp(type->text, "matrix") == 0)

@@ -253,6 +253,69 @@ START_TEST(test_line_figure_tells_what_it_shows)
 }
 END_TEST
 
+/* Two metrics over training: a point for every step that was recorded. */
+START_TEST(test_lines_over_training)
+{
+    struct results *r = small();
+    struct figure_spec spec = {.type = type_of("line"),
+                               .y = "train_loss, test_acc",
+                               .x = "step",
+                               .hue = "model.activation",
+                               .filter = "model.width == 16",
+                               .ci = 95};
+    struct figure f = drawn(r, &spec);
+    ck_assert_msg(strncmp(f.csv.at, "series,step,position,value,low,high,n,diverged\n", 47) ==
+                      0,
+                  "%s", f.csv.at);
+    ck_assert_ptr_nonnull(strstr(f.csv.at, "\n\"train_loss, relu\",50,50,"));
+    ck_assert_ptr_nonnull(strstr(f.csv.at, "\n\"test_acc, tanh\",200,200,0.56,"));
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "Means at each record."));
+    ck_assert_ptr_nonnull(strstr(f.answer.at, "test_acc, tanh: "));
+    ck_assert_ptr_nonnull(strstr(f.answer.at, "at step 200"));
+    figure_clear(&f);
+    results_destroy(r);
+    ck_assert_uint_eq(arena_live_bytes(), 0);
+}
+END_TEST
+
+START_TEST(test_panels)
+{
+    struct results *r = small();
+    struct figure_spec spec = {.type = type_of("line"),
+                               .y = "test_acc",
+                               .x = "model.width",
+                               .panel = "model.activation",
+                               .ci = 95};
+    struct figure f = drawn(r, &spec);
+    ck_assert(f.multiplot);
+    ck_assert_ptr_nonnull(strstr(f.csv.at, ",value_3,model.activation\n,16,16,0.51,"));
+    ck_assert_ptr_nonnull(strstr(f.csv.at, ",relu\n"));
+    ck_assert_ptr_nonnull(strstr(f.csv.at, ",tanh\n"));
+    ck_assert_ptr_nonnull(strstr(f.plot.at, "set multiplot layout 1,2 "));
+    ck_assert_ptr_nonnull(strstr(f.plot.at, "set title 'tanh'"));
+    ck_assert_ptr_nonnull(strstr(f.plot.at, "every ::3::5")); /* the second panel's rows */
+    ck_assert_ptr_nonnull(strstr(f.axis.at, "\\nextgroupplot[title={tanh}"));
+    ck_assert_ptr_nonnull(strstr(f.answer.at, "relu, 0.51 [0.5, 0.52] at width 16"));
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "(relu, 64: 1)"));
+    figure_clear(&f);
+    results_destroy(r);
+    ck_assert_uint_eq(arena_live_bytes(), 0);
+}
+END_TEST
+
+START_TEST(test_alignment_has_no_steps)
+{
+    struct results *r = small();
+    struct figure f;
+    const struct report_venue *icml = (const void *)table_row(&report_venues, 0);
+    struct figure_spec spec = {.type = type_of("line"), .y = "cka", .x = "step", .ci = 95};
+    ck_assert_int_eq(figure_make(r, &spec, 1, icml, &f, &e), ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(e.text, "'cka' is an alignment of finished networks"));
+    figure_clear(&f);
+    results_destroy(r);
+}
+END_TEST
+
 START_TEST(test_log_axis_needs_positive_values)
 {
     struct results *r = small();
@@ -502,6 +565,9 @@ int main(void)
     tcase_add_test(t, test_markup_is_escaped);
     tcase_add_test(t, test_drawing_becomes_part_of_a_page);
     tcase_add_test(t, test_line_figure_tells_what_it_shows);
+    tcase_add_test(t, test_lines_over_training);
+    tcase_add_test(t, test_panels);
+    tcase_add_test(t, test_alignment_has_no_steps);
     tcase_add_test(t, test_log_axis_needs_positive_values);
     tcase_add_test(t, test_one_seed_has_no_band);
     tcase_add_test(t, test_matrix_orders_networks_and_groups_them);
