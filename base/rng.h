@@ -29,6 +29,7 @@ enum rng_purpose {
     RNG_PRIOR,      /* class priors: which candidates are taken, which classes are large */
     RNG_DYNAMICS,   /* random directions in which a network is measured */
     RNG_BACKGROUND, /* backgrounds of samples */
+    RNG_VISUAL,     /* images that a visualisation starts from, index = image */
 };
 
 /* The four words of block `block`. Local. */

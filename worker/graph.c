@@ -74,12 +74,23 @@ enum err_code graph_add(struct graph *g, const char *op, struct node_settings se
     return ERR_OK;
 }
 
-void graph_freeze(struct graph *g, int param)
+static void find_needs(struct graph *g)
 {
     INVARIANT(!g->w); /* buffers depend on who needs a gradient */
-    g->param[param].trained = false;
     for (int i = 1; i < g->n_nodes; i++)
         g->node[i].needs_gradient = needs_gradient(g, &g->node[i]);
+}
+
+void graph_freeze(struct graph *g, int param)
+{
+    g->param[param].trained = false;
+    find_needs(g);
+}
+
+void graph_want_input(struct graph *g)
+{
+    g->node[0].needs_gradient = true;
+    find_needs(g);
 }
 
 enum err_code graph_param(struct graph *g, struct node *n, const char *suffix, struct param p,
@@ -145,6 +156,7 @@ double graph_bytes(const struct graph *g, int64_t capacity)
 {
     double numbers = 2 * (double)g->size + 2 * (double)capacity * (double)scratch_dim(g);
     double others = (double)workspace_bytes(g, capacity);
+    if (g->node[0].needs_gradient) numbers += (double)capacity * (double)g->node[0].shape.dim;
     for (int i = 1; i < g->n_nodes; i++) {
         const struct node *n = &g->node[i];
         int buffers = 1 + n->needs_gradient - shares_gradient(g, n);
@@ -179,6 +191,12 @@ enum err_code graph_allocate(struct graph *g, int64_t capacity, struct err *e)
     if (!g->w || !g->dw || !g->scratch[0] || !g->scratch[1] || !g->workspace)
         return ERR(e, ERR_NOMEM, "no memory for %lld parameters", (long long)g->parameters);
     for (int i = g->n_nodes - 1; i > 0; i--) TRY(allocate_node(g, i, e));
+    struct node *input = &g->node[0];
+    size_t size = (size_t)capacity * (size_t)input->shape.dim;
+    if (input->needs_gradient && !input->dy)
+        input->dy = arena_array(g->arena, size, sizeof(real));
+    if (input->needs_gradient && !input->dy)
+        return ERR(e, ERR_NOMEM, "no memory for a gradient of %zu inputs", size);
     return ERR_OK;
 }
 

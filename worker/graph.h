@@ -121,6 +121,10 @@ enum err_code graph_param(struct graph *g, struct node *n, const char *suffix, s
  * parameters needs no gradient, and gets none. Local. */
 void graph_freeze(struct graph *g, int param);
 
+/* Makes the input a node that needs a gradient: a backward pass leaves it in node[0].dy; before
+ * graph_allocate. Local. */
+void graph_want_input(struct graph *g);
+
 /* Bytes that graph_allocate takes. Local. */
 double graph_bytes(const struct graph *g, int64_t capacity);
 
