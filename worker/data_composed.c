@@ -6,41 +6,43 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/rng.h"
 
 enum { PLANES = 3, GRID = 4 };
 
-/* Where a pixel lies, and what textures are drawn from. */
-struct texture_input {
+/* Where a background is, and what it is drawn from. */
+struct canvas {
     int64_t height, width;
     struct rng r;
+    float drawn[GRID * GRID];
 };
 
 struct texture {
     struct row row;
-    /* u[height * width] in [0, 1]. Local. */
-    void (*draw)(struct texture_input *in, float *u);
+    int draws; /* numbers of a canvas that are drawn first, uniform on [0, 1] */
+
+    /* u of pixel i. Asked in the order of pixels, each once. Local. */
+    float (*at)(struct canvas *c, int64_t i);
 };
 
-static void fill(const struct texture_input *in, float value, float *u)
+static float flat(struct canvas *c, int64_t i)
 {
-    for (int64_t i = 0; i < in->height * in->width; i++) u[i] = value;
+    (void)c, (void)i;
+    return 1;
 }
 
-static void flat(struct texture_input *in, float *u)
+static float uniform(struct canvas *c, int64_t i)
 {
-    fill(in, 1, u);
+    (void)i;
+    return c->drawn[0];
 }
 
-static void uniform(struct texture_input *in, float *u)
+static float noise(struct canvas *c, int64_t i)
 {
-    fill(in, (float)rng_uniform(&in->r), u);
-}
-
-static void noise(struct texture_input *in, float *u)
-{
-    for (int64_t i = 0; i < in->height * in->width; i++) u[i] = (float)rng_uniform(&in->r);
+    (void)i;
+    return (float)rng_uniform(&c->r);
 }
 
 /* Place i of n on a grid of GRID points: *at is the point before, the rest the way to the next.
@@ -52,56 +54,88 @@ static float on_grid(int64_t i, int64_t n, int *at)
     return place - (float)*at;
 }
 
-static void smooth(struct texture_input *in, float *u)
+static float smooth(struct canvas *c, int64_t i)
 {
-    float grid[GRID][GRID];
-    for (int y = 0; y < GRID; y++)
-        for (int x = 0; x < GRID; x++) grid[y][x] = (float)rng_uniform(&in->r);
-    for (int64_t i = 0; i < in->height * in->width; i++) {
-        int y, x;
-        float down = on_grid(i / in->width, in->height, &y);
-        float right = on_grid(i % in->width, in->width, &x);
-        float above = grid[y][x] + right * (grid[y][x + 1] - grid[y][x]);
-        float below = grid[y + 1][x] + right * (grid[y + 1][x + 1] - grid[y + 1][x]);
-        u[i] = above + down * (below - above);
-    }
+    int y, x;
+    float down = on_grid(i / c->width, c->height, &y);
+    float right = on_grid(i % c->width, c->width, &x);
+    const float *g = c->drawn + y * GRID + x;
+    float above = g[0] + right * (g[1] - g[0]);
+    float below = g[GRID] + right * (g[GRID + 1] - g[GRID]);
+    return above + down * (below - above);
 }
 
 static const struct texture texture_rows[] = {
-    {{"flat", "one value, 1", NULL}, flat},
-    {{"uniform", "one value per sample, uniform on [0, 1]", NULL}, uniform},
-    {{"smooth", "a 4 x 4 grid of such values per sample, interpolated", NULL}, smooth},
-    {{"noise", "such a value per pixel", NULL}, noise},
+    {{"flat", "one value, 1", NULL}, 0, flat},
+    {{"uniform", "one value per sample, uniform on [0, 1]", NULL}, 1, uniform},
+    {{"smooth", "a 4 x 4 grid of such values per sample, interpolated", NULL},
+     GRID *GRID,
+     smooth},
+    {{"noise", "such a value per pixel", NULL}, 0, noise},
 };
 const struct table textures = TABLE("texture", texture_rows);
-
-static const struct row composition_rows[] = {
-    [COMPOSITION_BEHIND] = {"behind", "the background shows where the image is dark", NULL},
-    [COMPOSITION_BORDER] = {"border", "it shows where the image was moved away from",
-                            "arXiv 2406.03345, released code"},
-};
-const struct table compositions = TABLE("composition", composition_rows);
 
 struct composed {
     uint64_t root;
     struct data base;
     int64_t planes, height, width, border, domains;
-    int composition;
+    const struct composition *composition;
     const struct texture *texture;
     double (*colour)[PLANES]; /* [domains] */
 };
 
-enum err_code data_composed_colour(const char *key, const char *text, double out[3],
-                                   struct err *e)
+/* A sample while it is composed. */
+struct sample {
+    real *x;             /* [PLANES, H, W]: first the image, [planes, H, W], then all of it */
+    int64_t down, right; /* by which the image is moved */
+    double colour[PLANES];
+    struct canvas canvas;
+};
+
+struct composition {
+    struct row row;
+    bool moves; /* the image, by up to data.border */
+
+    /* How much of the background pixel i of the image covers, in [0, 1]. Local. */
+    double (*opacity)(const struct composed *m, const struct sample *s, int64_t i);
+};
+
+static double brightness(const struct composed *m, const struct sample *s, int64_t i)
+{
+    double v = -1;
+    for (int64_t p = 0; p < m->planes; p++) {
+        double pixel = (double)s->x[p * m->height * m->width + i];
+        if (pixel > v) v = pixel;
+    }
+    return v > 1 ? 1 : (v + 1) / 2;
+}
+
+static double inside(const struct composed *m, const struct sample *s, int64_t i)
+{
+    int64_t row = i / m->width - s->down, column = i % m->width - s->right;
+    return row >= 0 && row < m->height && column >= 0 && column < m->width;
+}
+
+static const struct composition composition_rows[] = {
+    {{"behind", "the background shows where the image is dark", NULL}, false, brightness},
+    {{"border", "it shows where the image was moved away from",
+      "arXiv 2406.03345, released code"},
+     true,
+     inside},
+};
+const struct table compositions = TABLE("composition", composition_rows);
+
+/* "r,g,b" from 0 to 255 as a colour from -1 to 1. */
+static enum err_code colour_read(const char *text, double out[PLANES], struct err *e)
 {
     int value[PLANES], end = 0;
-    if (sscanf(text, "%d,%d,%d%n", &value[0], &value[1], &value[2], &end) == 3 && !text[end] &&
-        (value[0] & ~255) == 0 && (value[1] & ~255) == 0 && (value[2] & ~255) == 0) {
+    if (sscanf(text, "%3d,%3d,%3d%n", &value[0], &value[1], &value[2], &end) == PLANES &&
+        !text[end] && ((value[0] | value[1] | value[2]) & ~255) == 0) {
         for (int p = 0; p < PLANES; p++) out[p] = value[p] / 127.5 - 1;
         return ERR_OK;
     }
-    return ERR(e, ERR_CONFIG, "%s: write red, green and blue from 0 to 255 as \"150,50,50\"",
-               key);
+    return ERR(e, ERR_CONFIG,
+               "data.background_rgb: write red, green and blue from 0 to 255 as \"150,50,50\"");
 }
 
 static struct config base_of(const struct config *c)
@@ -114,12 +148,15 @@ static struct config base_of(const struct config *c)
 enum err_code data_composed_shape(const struct config *c, struct data_shape *out, struct err *e)
 {
     struct config base = base_of(c);
-    const char *name = table_row(&streams, c->data.base)->name;
+    const struct stream *stream = (const void *)table_row(&streams, c->data.base);
+    const char *name = stream->row.name;
     double colour[PLANES];
-    if (c->data.base == c->data.name)
-        return ERR(e, ERR_CONFIG, "data.base: a composed stream has no images of its own");
-    TRY(data_composed_colour("data.background_rgb", c->data.background_rgb, colour, e));
+    TRY(colour_read(c->data.background_rgb, colour, e));
+    if (stream->has_background)
+        return ERR(e, ERR_CONFIG, "data.base: samples of %s have backgrounds already", name);
     TRY(data_shape(&base, out, e));
+    if (out->pool[SPLIT_TRAIN] == INT64_MAX)
+        return ERR(e, ERR_CONFIG, "data.base: %s is endless; name a finite data set", name);
     if (out->n_dims != 3 || (out->size[0] != 1 && out->size[0] != PLANES))
         return ERR(e, ERR_CONFIG, "data.base: samples of %s are no images of 1 or 3 planes",
                    name);
@@ -150,11 +187,11 @@ enum err_code data_composed_open(const struct config *c, uint64_t root, struct d
                            .width = data->shape.size[2],
                            .border = c->data.border,
                            .domains = c->data.domains,
-                           .composition = c->data.composition,
+                           .composition =
+                               (const void *)table_row(&compositions, c->data.composition),
                            .texture = (const void *)table_row(&textures, c->data.texture)};
     m->colour = calloc((size_t)m->domains, sizeof *m->colour);
-    enum err_code rc = m->colour ? data_composed_colour("data.background_rgb",
-                                                        c->data.background_rgb, m->colour[0], e)
+    enum err_code rc = m->colour ? colour_read(c->data.background_rgb, m->colour[0], e)
                                  : ERR(e, ERR_NOMEM, "no memory for colours");
     if (rc == ERR_OK) rc = data_open(&base, root, &m->base, e);
     if (rc != ERR_OK) {
@@ -175,103 +212,68 @@ void data_composed_close(struct data *data)
     data->inner = NULL;
 }
 
-/* What a sample is composed of. */
-struct parts {
-    const real *image; /* [planes, H, W] */
-    const float *u;    /* [H, W] */
-    double colour[PLANES];
-    int64_t down, right; /* by which the image is moved */
-};
+/* Moves the image in its place. What it leaves has any value. */
+static void move(const struct composed *m, enum split split, int64_t index, struct sample *s)
+{
+    enum rng_purpose purpose = split == SPLIT_TRAIN ? RNG_TRAIN : RNG_TEST;
+    struct rng r = rng_stream(m->root, purpose, (uint64_t)index);
+    uint64_t places = 2 * (uint64_t)m->border + 1;
+    s->down = (int64_t)rng_below(&r, places) - m->border;
+    s->right = (int64_t)rng_below(&r, places) - m->border;
+    int64_t plane = m->height * m->width, by = s->down * m->width + s->right;
+    int64_t n = plane - (by < 0 ? -by : by); /* row by row all pixels move by as many places */
+    for (int64_t p = 0; n > 0 && p < m->planes; p++) {
+        real *x = s->x + p * plane;
+        memmove(by > 0 ? x + by : x, by > 0 ? x : x - by, (size_t)n * sizeof *x);
+    }
+}
+
+/* What the background is drawn from. */
+static void choose(const struct composed *m, enum split split, int64_t index, double scale,
+                   struct sample *s)
+{
+    uint64_t drawn = 4 * (uint64_t)index + (split == SPLIT_TEST ? 2 : 0) + (scale != 1);
+    int64_t domain = scale == 1 ? index % m->domains : 0;
+    s->canvas = (struct canvas){.height = m->height,
+                                .width = m->width,
+                                .r = rng_stream(m->root, RNG_BACKGROUND, drawn)};
+    for (int i = 0; i < m->texture->draws; i++)
+        s->canvas.drawn[i] = (float)rng_uniform(&s->canvas.r);
+    for (int p = 0; p < PLANES; p++) s->colour[p] = scale * m->colour[domain][p];
+}
 
 static real clipped(double value)
 {
     return (real)(value < -1 ? -1 : value > 1 ? 1 : value);
 }
 
-/* Pixel (row, column) of the moved image, or NULL: outside of it. Planes lie H W apart. */
-static const real *pixel_at(const struct composed *m, const struct parts *s, int64_t row,
-                            int64_t column)
-{
-    row -= s->down;
-    column -= s->right;
-    if (row < 0 || row >= m->height || column < 0 || column >= m->width) return NULL;
-    return s->image + row * m->width + column;
-}
-
-/* How much of the background a pixel covers. */
-static double opacity(const struct composed *m, const real *pixel)
-{
-    int64_t plane = m->height * m->width;
-    double v = -1;
-    if (!pixel) return 0;
-    if (m->composition == COMPOSITION_BORDER) return 1;
-    for (int64_t p = 0; p < m->planes; p++)
-        if ((double)pixel[p * plane] > v) v = (double)pixel[p * plane];
-    v = (v + 1) / 2;
-    return v > 1 ? 1 : v;
-}
-
-static void compose(const struct composed *m, const struct parts *s, real *x)
+static void compose(const struct composed *m, struct sample *s)
 {
     int64_t plane = m->height * m->width;
     for (int64_t i = 0; i < plane; i++) {
-        const real *pixel = pixel_at(m, s, i / m->width, i % m->width);
-        double v = opacity(m, pixel);
-        for (int64_t p = 0; p < PLANES; p++) {
-            double image = pixel ? (double)pixel[(m->planes == 1 ? 0 : p) * plane] : 0;
-            x[p * plane + i] = clipped(v * image + (1 - v) * s->colour[p] * (double)s->u[i]);
-        }
+        double v = m->composition->opacity(m, s, i), image[PLANES];
+        double u = (double)m->texture->at(&s->canvas, i);
+        for (int64_t p = 0; p < PLANES; p++)
+            image[p] = (double)s->x[(m->planes == 1 ? 0 : p) * plane + i];
+        for (int64_t p = 0; p < PLANES; p++)
+            s->x[p * plane + i] = clipped(v * image[p] + (1 - v) * s->colour[p] * u);
     }
-}
-
-/* The place of an image, the same whatever its background. */
-static void place(const struct composed *m, enum split split, int64_t index, struct parts *s)
-{
-    s->down = s->right = 0;
-    if (m->composition != COMPOSITION_BORDER) return;
-    struct rng r =
-        rng_stream(m->root, split == SPLIT_TRAIN ? RNG_TRAIN : RNG_TEST, (uint64_t)index);
-    uint64_t places = 2 * (uint64_t)m->border + 1;
-    s->down = (int64_t)rng_below(&r, places) - m->border;
-    s->right = (int64_t)rng_below(&r, places) - m->border;
-}
-
-static void paint(const struct composed *m, enum split split, int64_t index, double scale,
-                  float *u, struct parts *s)
-{
-    uint64_t drawn = 4 * (uint64_t)index + (split == SPLIT_TEST ? 2 : 0) + (scale != 1);
-    struct texture_input in = {m->height, m->width, rng_stream(m->root, RNG_BACKGROUND, drawn)};
-    int64_t domain = scale == 1 ? index % m->domains : 0;
-    m->texture->draw(&in, u);
-    for (int p = 0; p < PLANES; p++) s->colour[p] = scale * m->colour[domain][p];
-    s->u = u;
 }
 
 void data_composed_fetch(const struct data *data, enum split split, const int64_t *index,
                          int64_t n, real *x, int32_t *label)
 {
     const struct composed *m = data->inner;
-    int64_t plane = m->height * m->width;
+    const int64_t dim = data->shape.dim;
     struct err why;
-    real *image = malloc((size_t)(m->planes * plane) * sizeof *image);
-    float *u = malloc((size_t)plane * sizeof *u);
-    for (int64_t i = 0; i < n; i++, x += data->shape.dim) {
-        if (!image || !u) {
-            for (int64_t j = 0; j < data->shape.dim; j++) x[j] = 0;
-            if (label) label[i] = 0;
-            continue;
-        }
-        struct parts s = {.image = image};
-        m->base.stream->fetch(&m->base, split, &index[i], 1, image, label ? &label[i] : NULL);
-        place(m, split, index[i], &s);
-        paint(m, split, index[i], data->background_scale, u, &s);
-        compose(m, &s, x);
+    for (int64_t i = 0; i < n; i++) {
+        struct sample s = {.x = x + i * dim};
+        m->base.stream->fetch(&m->base, split, &index[i], 1, s.x, label ? &label[i] : NULL);
+        if (m->composition->moves) move(m, split, index[i], &s);
+        choose(m, split, index[i], data->background_scale, &s);
+        compose(m, &s);
     }
-    if (!image || !u) {
-        ERR(&why, ERR_NOMEM, "no memory to compose an image");
-        data_fail(data, &why);
-    } else if (data_failed(&m->base, &why) != ERR_OK)
-        data_fail(data, &why);
-    free(image);
-    free(u);
+    if (data_failed(&m->base, &why) == ERR_OK) return;
+    data_fail(data, &why);
+    memset(x, 0, (size_t)(n * dim) * sizeof *x);
 }
