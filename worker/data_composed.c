@@ -125,8 +125,8 @@ static const struct composition composition_rows[] = {
 };
 const struct table compositions = TABLE("composition", composition_rows);
 
-/* "r,g,b" from 0 to 255 as a colour from -1 to 1. */
-static enum err_code colour_read(const char *text, double out[PLANES], struct err *e)
+enum err_code data_composed_colour(const char *key, const char *text, double out[3],
+                                   struct err *e)
 {
     int value[PLANES], end = 0;
     if (sscanf(text, "%3d,%3d,%3d%n", &value[0], &value[1], &value[2], &end) == PLANES &&
@@ -134,8 +134,8 @@ static enum err_code colour_read(const char *text, double out[PLANES], struct er
         for (int p = 0; p < PLANES; p++) out[p] = value[p] / 127.5 - 1;
         return ERR_OK;
     }
-    return ERR(e, ERR_CONFIG,
-               "data.background_rgb: write red, green and blue from 0 to 255 as \"150,50,50\"");
+    return ERR(e, ERR_CONFIG, "%s: write red, green and blue from 0 to 255 as \"150,50,50\"",
+               key);
 }
 
 static struct config base_of(const struct config *c)
@@ -151,7 +151,7 @@ enum err_code data_composed_shape(const struct config *c, struct data_shape *out
     const struct stream *stream = (const void *)table_row(&streams, c->data.base);
     const char *name = stream->row.name;
     double colour[PLANES];
-    TRY(colour_read(c->data.background_rgb, colour, e));
+    TRY(data_composed_colour("data.background_rgb", c->data.background_rgb, colour, e));
     if (stream->has_background)
         return ERR(e, ERR_CONFIG, "data.base: samples of %s have backgrounds already", name);
     TRY(data_shape(&base, out, e));
@@ -191,7 +191,8 @@ enum err_code data_composed_open(const struct config *c, uint64_t root, struct d
                                (const void *)table_row(&compositions, c->data.composition),
                            .texture = (const void *)table_row(&textures, c->data.texture)};
     m->colour = calloc((size_t)m->domains, sizeof *m->colour);
-    enum err_code rc = m->colour ? colour_read(c->data.background_rgb, m->colour[0], e)
+    enum err_code rc = m->colour ? data_composed_colour("data.background_rgb",
+                                                        c->data.background_rgb, m->colour[0], e)
                                  : ERR(e, ERR_NOMEM, "no memory for colours");
     if (rc == ERR_OK) rc = data_open(&base, root, &m->base, e);
     if (rc != ERR_OK) {

@@ -35,4 +35,9 @@ void data_composed_close(struct data *data);
 void data_composed_fetch(const struct data *data, enum split split, const int64_t *index,
                          int64_t n, real *x, int32_t *label);
 
+/* "r,g,b" from 0 to 255 as a colour from -1 to 1. Local.
+ * errors   ERR_CONFIG starts with the key */
+enum err_code data_composed_colour(const char *key, const char *text, double out[3],
+                                   struct err *e);
+
 #endif
