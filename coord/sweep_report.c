@@ -244,8 +244,10 @@ void sweep_analysis_read(struct sweep_reader *r, const struct yaml_node *node)
 
 enum wanted { WANT_SETTING, WANT_METRIC, WANT_MEASURE, WANT_METRIC_OR_MEASURE };
 
+/* Steps are recorded beside the metrics of every sweep. */
 static bool is_metric(const struct sweep *s, const char *name)
 {
+    if (strcmp(name, "step") == 0) return true;
     for (int i = 0; i < s->record.n_metrics; i++)
         if (strcmp(s->record.metric[i], name) == 0) return true;
     return false;
