@@ -33,7 +33,8 @@ struct survey {
 };
 
 struct contamination {
-    bool binary; /* two classes, one output: margins have a meaning */
+    bool two_classes; /* each has sums of its own */
+    bool binary;      /* and one output tells them apart: margins have a meaning */
 
     /* Of a two_layer network; m is 0 for all others. */
     int64_t m;
@@ -75,9 +76,21 @@ double contamination_bytes(int64_t m, int64_t d, int64_t capacity);
 void contamination_survey(struct contamination *c, struct trainer *t, const struct samples *set,
                           int64_t n, struct survey *s);
 
+/* Slopes of the nonlinearity after a forward pass over n samples, to c->slope. Local. */
+void contamination_slopes(const struct contamination *c, int64_t n);
+
 /* The values that all surveys, the weights and the gradient in t->setup.graph.dw come to. The
  * gates are overwritten. Local. */
 void contamination_values(struct contamination *c, const struct trainer *t, struct values *v);
+
+/* out[n_core + n_bg, CONTAMINATION_COLUMNS]: along each feature m_j, core ones first, means over the
+ * neurons with a > 0 and with a < 0 of <w, m_j>, of the descent direction <-dw, m_j> and of the
+ * formula a E[y slope <x, m_j>] over n samples of a set. NaN without a feature model, or without
+ * such neurons. After contamination_values. Local.
+ * errors   ERR_NOMEM */
+enum err_code contamination_features(const struct contamination *c, struct trainer *t,
+                                     const struct samples *set, int64_t n, float *out,
+                                     struct err *e);
 
 /* out[m, CONTAMINATION_COLUMNS]: of each neuron the shares p+ and p- of training samples of both
  * classes that activate it and |p+ - p-|, sums of <w, m> / 2 over core and over background features,

@@ -45,7 +45,7 @@ static void survey_sample(const struct contamination *c, const struct trainer *t
     in.f += i * in.k;
     in.label += i;
     if (in.teacher) in.teacher += i * in.teacher_k;
-    int class = c->binary && *in.label == 1 ? POSITIVE : NEGATIVE;
+    int class = c->two_classes && *in.label == 1 ? POSITIVE : NEGATIVE;
     double soft = 0;
     s->n[class]++;
     s->risk[class] += loss->value(&in, 1, NULL);
@@ -64,17 +64,22 @@ static void survey_sample(const struct contamination *c, const struct trainer *t
     }
 }
 
+void contamination_slopes(const struct contamination *c, int64_t n)
+{
+    const struct node *f = c->active;
+    for (int64_t i = 0; i < n * c->m; i++) c->slope[i] = 1;
+    if (f->set.activation)
+        f->set.activation->backward(n * c->m, f->set.leak, c->hidden->y, f->y, c->slope);
+}
+
 /* Adds the gates of a batch of n training samples. */
 static void add_gates(struct contamination *c, const struct trainer *t,
                       const struct loss_input *in, int64_t n)
 {
     int64_t m = c->m;
     real *df = graph_output(&t->setup.graph)->dy;
-    const struct node *f = c->active;
     t->setup.loss->value(in, 1, df);
-    for (int64_t i = 0; i < n * m; i++) c->slope[i] = 1;
-    if (f->set.activation)
-        f->set.activation->backward(n * m, f->set.leak, c->hidden->y, f->y, c->slope);
+    contamination_slopes(c, n);
     for (int64_t i = 0; i < n; i++) {
         const real *x = t->batch.x + i * c->d, *slope = c->slope + i * m;
         double y = in->label[i] == 1 ? 1 : -1, core = y * along(c->d, x, c->mean_core);
@@ -150,8 +155,8 @@ double contamination_bytes(int64_t m, int64_t d, int64_t capacity)
 enum err_code contamination_start(struct contamination *c, struct trainer *t,
                                   struct arena *arena, struct err *e)
 {
-    *c = (struct contamination){.binary = t->setup.data.classes == 2 && t->setup.outputs == 1 &&
-                                          !t->setup.loss->no_logits};
+    *c = (struct contamination){.two_classes = t->setup.data.classes == 2};
+    c->binary = c->two_classes && t->setup.outputs == 1 && !t->setup.loss->no_logits;
     find_neurons(c, t);
     struct survey *const survey[] = {&c->train, &c->id, &c->ood, &c->fresh};
     bool good = true;

@@ -1,5 +1,6 @@
 /* contamination_values.c - numbers from passes and weights. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "experiments/contamination.h"
@@ -28,15 +29,17 @@ static void outputs(const struct contamination *c, struct values *v)
     v->ood_acc = all(ood->right, ood);
     v->ood_risk_fresh = all(fresh->risk, fresh);
     v->ood_acc_fresh = all(fresh->right, fresh);
-    if (!c->binary) return;
-    for (int k = 0; k < CLASSES; k++) {
+    for (int k = 0; c->two_classes && k < CLASSES; k++) {
         v->id_risk_of[k] = one(id->risk, id, k);
         v->ood_risk_of[k] = one(ood->risk, ood, k);
         v->id_acc_of[k] = one(id->right, id, k);
         v->ood_acc_of[k] = one(ood->right, ood, k);
+    }
+    for (int k = 0; c->binary && k < CLASSES; k++) {
         v->f_id[k] = one(id->f, id, k);
         v->f_ood[k] = one(ood->f, ood, k);
     }
+    if (!c->binary) return;
     v->margin_ratio = mean_margin(ood) / mean_margin(id);
     v->ood_margin_max = ood->margin_max;
 }
@@ -136,6 +139,8 @@ static void gradients_of_neurons(struct contamination *c, const struct trainer *
                                  struct values *v)
 {
     double n = (double)(c->train.n[POSITIVE] + c->train.n[NEGATIVE]), odd = 0, even = 0;
+    struct evaluation ignored;
+    trainer_evaluate(t, set, n, true, &ignored); /* its gradient */
     double pull = c->slope_of_loss / n;
     for (int64_t k = 0; k < c->m; k++) {
         odd += (own_class(c, k) == POSITIVE ? 1 : -1) * c->gate_odd[k];
@@ -161,7 +166,7 @@ void contamination_values(struct contamination *c, const struct trainer *t, stru
     for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) nothing[i] = (double)NAN;
     memcpy(v, nothing, sizeof *v); /* all members are doubles */
     outputs(c, v);
-    if (c->m && c->binary) activations_of_neurons(c, v);
+    if (c->m && c->two_classes) activations_of_neurons(c, v);
     if (c->d) weights_of_neurons(c, v);
     if (c->d && c->binary) gradients_of_neurons(c, t, v);
 }
@@ -172,11 +177,68 @@ void contamination_neurons(const struct contamination *c, float *out)
     for (int64_t k = 0; k < c->m; k++, out += CONTAMINATION_COLUMNS) {
         double p = s->active[POSITIVE][k] / (double)s->n[POSITIVE];
         double q = s->active[NEGATIVE][k] / (double)s->n[NEGATIVE];
-        out[0] = c->binary ? (float)p : NAN;
-        out[1] = c->binary ? (float)q : NAN;
-        out[2] = c->binary ? (float)fabs(p - q) : NAN;
+        out[0] = c->two_classes ? (float)p : NAN;
+        out[1] = c->two_classes ? (float)q : NAN;
+        out[2] = c->two_classes ? (float)fabs(p - q) : NAN;
         out[3] = c->d ? (float)c->s_core[k] : NAN;
         out[4] = c->d ? (float)c->s_bg[k] : NAN;
         out[5] = c->a ? (float)c->a[k] : NAN;
     }
+}
+
+/* Adds, for each feature of one sample, the slopes of neurons weighted by a, y and the feature. */
+static void add_formula(const struct contamination *c, const real *x, const real *slope,
+                        double y, double scale, double (*formula)[CLASSES])
+{
+    double sum[CLASSES] = {0};
+    for (int64_t k = 0; k < c->m; k++)
+        sum[own_class(c, k)] += (double)slope[k] * (double)c->a[k] * y * scale;
+    for (int64_t j = 0; j < c->n_core + c->n_bg; j++) {
+        double feature = along(c->d, x, c->dictionary + j * c->d);
+        for (int class = 0; class < CLASSES; class ++)
+            formula[j][class] += sum[class] * feature;
+    }
+}
+
+static void features_of_neurons(const struct contamination *c, const double (*formula)[CLASSES],
+                                float *out)
+{
+    double n[CLASSES] = {0};
+    for (int64_t k = 0; k < c->m; k++) n[own_class(c, k)]++;
+    for (int64_t j = 0; j < c->n_core + c->n_bg; j++, out += CONTAMINATION_COLUMNS) {
+        const double *feature = c->dictionary + j * c->d;
+        double w[CLASSES] = {0}, dw[CLASSES] = {0};
+        for (int64_t k = 0; k < c->m; k++) {
+            w[own_class(c, k)] += along(c->d, c->w + k * c->d, feature);
+            dw[own_class(c, k)] -= along(c->d, c->dw + k * c->d, feature);
+        }
+        for (int i = 0; i < CLASSES; i++) {
+            int class = i == 0 ? POSITIVE : NEGATIVE;
+            out[i] = (float)(w[class] / n[class]);
+            out[2 + i] = (float)(dw[class] / n[class]);
+            out[4 + i] = (float)(formula[j][class] / n[class]);
+        }
+    }
+}
+
+enum err_code contamination_features(const struct contamination *c, struct trainer *t,
+                                     const struct samples *set, int64_t n, float *out,
+                                     struct err *e)
+{
+    if (!c->d || !c->binary) return ERR_OK;
+    double(*formula)[CLASSES] = calloc((size_t)(c->n_core + c->n_bg), sizeof *formula);
+    if (!formula) return ERR(e, ERR_NOMEM, "no memory for features");
+    double pull = c->slope_of_loss / (double)(c->train.n[POSITIVE] + c->train.n[NEGATIVE]);
+    for (int64_t i = 0; i < n; i += t->setup.capacity) {
+        int64_t count = n - i < t->setup.capacity ? n - i : t->setup.capacity;
+        samples_range(set, i, count, &t->batch);
+        graph_forward(&t->setup.graph, t->batch.x, count, GRAPH_EVAL);
+        contamination_slopes(c, count);
+        for (int64_t b = 0; b < count; b++)
+            add_formula(c, t->batch.x + b * c->d, c->slope + b * c->m,
+                        t->batch.label[b] == 1 ? 1 : -1, pull / (double)n, formula);
+    }
+    features_of_neurons(c, (const void *)formula, out);
+    free(formula);
+    return ERR_OK;
 }

@@ -121,12 +121,16 @@ static const struct own_metric rows[] = {
 const struct table feature_contamination_metrics =
     TABLE_BEHIND(&metrics, METRIC_ROWS, "metric", rows);
 
-static const char neurons[] = "neurons", visual[] = "visual";
+static const char neurons[] = "neurons", features[] = "features", visual[] = "visual";
 static const struct trial_array arrays[] = {
     {.row = {neurons,
              "each neuron of a two_layer network at the end, as the metrics measure it", NULL},
      .dims = "neuron statistic",
      .columns = "p_plus p_minus asymmetry s_core s_bg output"},
+    {.row = {features, "weights and gradients along each feature, core ones first, at the end",
+             PAPER ", theorem 4.1"},
+     .dims = "feature statistic",
+     .columns = "w_pos w_neg grad_pos grad_neg formula_pos formula_neg"},
     {.row = {visual, "images that channels of record.visual.layer answer to most, at the end",
              PAPER ", appendix"},
      .dims = "channel plane row column"},
@@ -220,14 +224,17 @@ static enum err_code measure(struct trainer *t, double *values, struct err *e)
 
 static enum err_code finish(struct trainer *t, float **array, struct err *e)
 {
-    (void)e;
+    const struct record *r = t->setup.record;
     const struct own *own = t->own;
-    int i = record_array(t->setup.record, neurons), k = record_array(t->setup.record, visual);
-    if (i >= 0 && array[i] && own->measures) contamination_neurons(&own->c, array[i]);
+    int i = record_array(r, neurons), j = record_array(r, features),
+        k = record_array(r, visual);
     if (k >= 0 && array[k])
         memcpy(array[k], own->image,
                (size_t)(own->images * t->setup.data.dim) * sizeof *own->image);
-    return ERR_OK;
+    if (!own->measures) return ERR_OK;
+    if (i >= 0 && array[i]) contamination_neurons(&own->c, array[i]);
+    if (j < 0 || !array[j]) return ERR_OK;
+    return contamination_features(&own->c, t, &t->sets->train, t->setup.n_train, array[j], e);
 }
 
 /* The sizes of images and what they cost; whether there is such a layer. */
@@ -262,6 +269,14 @@ static enum err_code shape_images(const struct config *c, const struct record *r
     return ERR_OK;
 }
 
+/* Array i has so many rows. */
+static void shape_table(int i, int64_t rows_, struct trial_shape *out)
+{
+    out->array_dims[i] = 2;
+    out->array_size[i][0] = rows_;
+    out->array_size[i][1] = CONTAMINATION_COLUMNS;
+}
+
 enum err_code feature_contamination_shape(const struct config *config,
                                           const struct parents *parents,
                                           const struct record *record, struct trial_shape *out,
@@ -278,12 +293,13 @@ enum err_code feature_contamination_shape(const struct config *config,
     out->memory_bytes +=
         contamination_bytes(config->model.width, config->data.input_dim, capacity);
     if (wants_images(record)) TRY(shape_images(config, record, out, e));
-    int i = record_array(record, neurons);
+    int i = record_array(record, neurons), j = record_array(record, features);
     const char *kind = table_row(&models, config->model.kind)->name;
-    if (i < 0 || strcmp(kind, "two_layer") != 0) return ERR_OK;
-    out->array_dims[i] = 2;
-    out->array_size[i][0] = config->model.width;
-    out->array_size[i][1] = CONTAMINATION_COLUMNS;
+    const char *stream = table_row(&streams, config->data.name)->name;
+    if (strcmp(kind, "two_layer") != 0) return ERR_OK;
+    if (i >= 0) shape_table(i, config->model.width, out);
+    if (j >= 0 && strcmp(stream, "feature_model") == 0)
+        shape_table(j, config->data.core_dim + config->data.background_dim, out);
     return ERR_OK;
 }
 
