@@ -139,8 +139,6 @@ static void gradients_of_neurons(struct contamination *c, const struct trainer *
                                  struct values *v)
 {
     double n = (double)(c->train.n[POSITIVE] + c->train.n[NEGATIVE]), odd = 0, even = 0;
-    struct evaluation ignored;
-    trainer_evaluate(t, set, n, true, &ignored); /* its gradient */
     double pull = c->slope_of_loss / n;
     for (int64_t k = 0; k < c->m; k++) {
         odd += (own_class(c, k) == POSITIVE ? 1 : -1) * c->gate_odd[k];
@@ -228,6 +226,8 @@ enum err_code contamination_features(const struct contamination *c, struct train
     if (!c->d || !c->binary) return ERR_OK;
     double(*formula)[CLASSES] = calloc((size_t)(c->n_core + c->n_bg), sizeof *formula);
     if (!formula) return ERR(e, ERR_NOMEM, "no memory for features");
+    struct evaluation ignored;
+    trainer_evaluate(t, set, n, true, &ignored); /* its gradient */
     double pull = c->slope_of_loss / (double)(c->train.n[POSITIVE] + c->train.n[NEGATIVE]);
     for (int64_t i = 0; i < n; i += t->setup.capacity) {
         int64_t count = n - i < t->setup.capacity ? n - i : t->setup.capacity;

@@ -41,8 +41,11 @@ static void run(const struct config *c, struct ran *r)
     struct worker *w = worker_create(NULL);
     struct task task = {.root = ROOT, .seed = SEED, .keep = true, .config = *c};
     memset(r, 0, sizeof *r);
-    r->record =
-        (struct record){.grid = GRID_LAST, .diverged_above = HUGE_VAL, .train_subset = 2048};
+    r->record = (struct record){.grid = GRID_LAST,
+                                .diverged_above = HUGE_VAL,
+                                .train_subset = 2048,
+                                .n_arrays = 2,
+                                .array = {"neurons", "features"}};
     for (int i = 0; i < x->metrics->count; i++) {
         const struct metric *m = (const void *)table_row(x->metrics, i);
         if (!m->on_request)
@@ -51,7 +54,9 @@ static void run(const struct config *c, struct ran *r)
     ck_assert_msg(x->shape(c, &(struct parents){0}, &r->record, &r->shape, &e) == ERR_OK, "%s",
                   e.text);
     ck_assert_int_eq(r->shape.records, 1);
-    r->rows = (struct rows){.metric = r->metric, .step = r->step, .weights = r->weights};
+    float *array[2] = {r->neurons, r->features};
+    r->rows = (struct rows){
+        .metric = r->metric, .step = r->step, .weights = r->weights, .array = array};
     ck_assert_msg(x->run(w, &task, &r->record, &r->rows, &r->result, &e) == ERR_OK, "%s",
                   e.text);
     ck_assert_int_eq(r->result.outcome, OUTCOME_DONE);
@@ -339,6 +344,36 @@ START_TEST(test_risk_by_mean_outputs)
 }
 END_TEST
 
+/* The arrays: what the metrics are means of. While every sample has a loss, the gradient along each
+ * feature is that of the formula. */
+START_TEST(test_arrays_of_neurons_and_features)
+{
+    struct config c = small("model.freeze_output=true optim.steps=3");
+    struct ran r;
+    run(&c, &r);
+    double core = 0, grad_core = 0, asymmetry = 0;
+    for (int k = 0; k < M; k++) {
+        const float *row = r.neurons + 6 * k;
+        ck_assert_float_eq_tol(row[5], k < M / 2 ? 1.f / M : -1.f / M, 1e-6);
+        asymmetry += (double)row[2] / M;
+        if (row[5] > 0) core += (double)row[3] / (M / 2);
+    }
+    ck_assert_double_eq_tol(asymmetry, value(&r, "act_asym"), 1e-6);
+    ck_assert_double_eq_tol(core, value(&r, "s_core_pos"), 1e-6);
+    core = 0;
+    for (int j = 0; j < FEATURES; j++) {
+        const float *row = r.features + 6 * j;
+        for (int sign = 0; sign < 2; sign++)
+            ck_assert_float_eq_tol(row[2 + sign], row[4 + sign], 1e-7);
+        if (j < CORE) core += (double)row[0] / 2;
+        if (j < CORE) grad_core += (double)row[2] / CORE;
+    }
+    ck_assert_double_eq_tol(core, value(&r, "s_core_pos"), 1e-6);
+    ck_assert_double_eq_tol(grad_core, value(&r, "grad_core_pos"), 1e-8);
+    ck_assert_double_gt(fabs(grad_core), 1e-4);
+}
+END_TEST
+
 /* Of a linear network the background's part of each weight only decays: without a gradient along
  * it in expectation, and here with none at all (background strength 0), exactly. */
 START_TEST(test_background_decays_by_the_law)
@@ -434,6 +469,7 @@ int main(void)
     TCase *t = check_case(s, "feature contamination");
     tcase_add_test(t, test_measures_are_those_of_plain_loops);
     tcase_add_test(t, test_risk_by_mean_outputs);
+    tcase_add_test(t, test_arrays_of_neurons_and_features);
     tcase_add_test(t, test_background_decays_by_the_law);
     tcase_add_test(t, test_other_networks);
     tcase_add_test(t, test_core_only_sees_no_background);
