@@ -123,6 +123,49 @@ struct statistics_interval statistics_bootstrap_pairs(int64_t n, const double *s
     return out;
 }
 
+/* Probability that |t| <= sqrt(df) tan(angle): a finite series, as df is whole. */
+static double t_within(double angle, int64_t df)
+{
+    double c = cos(angle), sum = 0, term = df % 2 ? c : 1;
+    for (int64_t k = df % 2 ? 1 : 0; k <= df - 2; k += 2) { /* term: of cos(angle)^k */
+        sum += term;
+        term *= c * c * (double)(k + 1) / (double)(k + 2);
+    }
+    return df % 2 ? M_2_PI * (angle + sin(angle) * sum) : sin(angle) * sum;
+}
+
+double statistics_t_quantile(double p, int64_t df)
+{
+    INVARIANT(p >= 0.5 && p < 1 && df >= 1);
+    double low = 0, high = M_PI_2;
+    for (int i = 0; i < 64; i++) {
+        double middle = (low + high) / 2;
+        if (t_within(middle, df) < 2 * p - 1)
+            low = middle;
+        else
+            high = middle;
+    }
+    return sqrt((double)df) * tan(low);
+}
+
+struct statistics_interval statistics_t_interval(int64_t n, const double *x, double level)
+{
+    struct statistics_interval out = {.low = NAN, .high = NAN};
+    double *value = malloc((size_t)(n > 0 ? n : 1) * sizeof *value);
+    INVARIANT(value);
+    for (int64_t i = 0; i < n; i++)
+        if (!isnan(x[i])) value[out.n++] = x[i];
+    out.mean = statistics_mean(out.n, value);
+    if (out.n > 1) {
+        double half = statistics_t_quantile(0.5 + level / 200, out.n - 1) *
+                      statistics_sd(out.n, value) / sqrt((double)out.n);
+        out.low = out.mean - half;
+        out.high = out.mean + half;
+    }
+    free(value);
+    return out;
+}
+
 bool statistics_separate(const struct statistics_interval *a,
                          const struct statistics_interval *b)
 {

@@ -46,6 +46,16 @@ struct statistics_interval statistics_bootstrap(int64_t n, const double *x, doub
 struct statistics_interval statistics_bootstrap_pairs(int64_t n, const double *score,
                                                       double level, uint64_t key);
 
+/* The p-quantile (0.5 <= p < 1) of Student's t with df >= 1 degrees of freedom, to ten digits for
+ * p up to 0.9999. Local.
+ * cost     O(df)
+ * source   Abramowitz and Stegun, Handbook of mathematical functions, 26.7.3 and 26.7.4 */
+double statistics_t_quantile(double p, int64_t df);
+
+/* Mean of the values that are not NaN, one a seed, and Student's interval: right also for few
+ * seeds, if their values are normal. level in percent. Local. */
+struct statistics_interval statistics_t_interval(int64_t n, const double *x, double level);
+
 /* Both have intervals and these have no point in common. */
 bool statistics_separate(const struct statistics_interval *a,
                          const struct statistics_interval *b);

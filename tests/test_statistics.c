@@ -1,4 +1,4 @@
-/* test_statistics.c - means, quantiles and bootstrap intervals over seeds. */
+/* test_statistics.c - means, quantiles, bootstrap and t intervals over seeds. */
 #include <math.h>
 
 #include "base/rng.h"
@@ -88,6 +88,63 @@ START_TEST(test_intervals_of_few_values_are_too_short)
 }
 END_TEST
 
+/* The quantile of one degree of freedom is tan(pi (p - 1/2)), of two a root; others as printed
+ * in tables. */
+START_TEST(test_t_quantiles)
+{
+    static const struct {
+        double p;
+        int64_t df;
+        double quantile;
+    } known[] = {{0.5, 3, 0},
+                 {0.975, 1, 12.706204736174698},
+                 {0.975, 2, 4.3026527297494619},
+                 {0.975, 3, 3.182446305284},
+                 {0.975, 4, 2.776445105198},
+                 {0.95, 9, 1.833112932653},
+                 {0.995, 30, 2.749995653567},
+                 {0.975, 1000, 1.962339080826}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        ck_assert_double_eq_tol(statistics_t_quantile(known[i].p, known[i].df),
+                                known[i].quantile, 1e-10);
+}
+END_TEST
+
+/* 1, 2, 3 and a missing one: 2 +- 4.3027 / sqrt(3). */
+START_TEST(test_t_interval)
+{
+    const double x[4] = {1, NAN, 3, 2}, half = 4.3026527297494619 / sqrt(3);
+    struct statistics_interval i = statistics_t_interval(4, x, 95);
+    ck_assert_int_eq(i.n, 3);
+    ck_assert_double_eq_tol(i.mean, 2, 1e-15);
+    ck_assert_double_eq_tol(i.low, 2 - half, 1e-10);
+    ck_assert_double_eq_tol(i.high, 2 + half, 1e-10);
+    i = statistics_t_interval(2, x, 95);
+    ck_assert_double_eq(i.mean, 1);
+    ck_assert_double_nan(i.low);
+    i = statistics_t_interval(0, NULL, 95);
+    ck_assert_int_eq(i.n, 0);
+    ck_assert_double_nan(i.mean);
+}
+END_TEST
+
+START_TEST(test_t_intervals_of_few_values_hold)
+{
+    enum { TIMES = 4000 }; /* the share has a standard deviation of 0.0034 */
+    struct rng draw = rng_stream(6, RNG_TESTING, 0);
+    for (int64_t n = 2; n <= 5; n++) {
+        int hold = 0;
+        for (int t = 0; t < TIMES; t++) {
+            double x[5];
+            for (int64_t i = 0; i < n; i++) x[i] = rng_normal(&draw);
+            struct statistics_interval i = statistics_t_interval(n, x, 95);
+            hold += i.low <= 0 && i.high >= 0;
+        }
+        ck_assert_double_eq_tol((double)hold / TIMES, 0.95, 0.014);
+    }
+}
+END_TEST
+
 START_TEST(test_pairs_of_two_seeds_have_no_interval)
 {
     const double score[4] = {1, 0.25, 0.75, 1};
@@ -152,6 +209,9 @@ int main(void)
     tcase_add_test(t, test_interval_is_reproducible_and_keyed);
     tcase_add_test(t, test_interval_has_the_width_of_the_normal_one);
     tcase_add_test(t, test_intervals_of_few_values_are_too_short);
+    tcase_add_test(t, test_t_quantiles);
+    tcase_add_test(t, test_t_interval);
+    tcase_add_test(t, test_t_intervals_of_few_values_hold);
     tcase_add_test(t, test_pairs_of_two_seeds_have_no_interval);
     tcase_add_test(t, test_pairs_resample_seeds);
     tcase_add_test(t, test_pairs_leave_out_missing_scores);
