@@ -410,14 +410,28 @@ static void read_y(struct sweep_reader *r, const struct yaml_node *y, struct fig
     }
 }
 
+/* Of a scatter both axes are metrics, one each; of y read_y has seen whether it is known. */
+static void check_scatter(struct sweep_reader *r, const struct yaml_node *map,
+                          const struct figure_spec *f)
+{
+    char name[FIGURE_MAX_NAMES][TASK_NAME];
+    const struct yaml_node *y = yaml_get(map, "y");
+    check_name(r, yaml_get(map, "x"), WANT_METRIC);
+    if (is_measure(r->sweep, f->y))
+        yaml_problem(r->file, y->mark, "take a metric",
+                     "y: an alignment is of pairs of networks, a scatter has a point for each");
+    if (figure_names(f->y, name) > 1)
+        yaml_problem(r->file, y->mark, "make a figure for each",
+                     "y: a scatter shows a single metric");
+}
+
 /* x: a setting, or the steps of records, where only a line of metrics can be. */
 static void check_x(struct sweep_reader *r, const struct yaml_node *map,
                     const struct figure_spec *f)
 {
     const struct yaml_node *x = yaml_get(map, "x"), *at = yaml_get(map, "at");
     if (f->type == table_find(&figure_types, "scatter")) {
-        check_name(r, x, WANT_METRIC);
-        check_name(r, yaml_get(map, "y"), WANT_METRIC);
+        check_scatter(r, map, f);
         return;
     }
     if (strcmp(f->x, "step") != 0) {
