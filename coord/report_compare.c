@@ -50,10 +50,11 @@ static double value_at(const struct results *r, const char *value, int64_t trial
 static void by_seed(const struct results *r, const struct compare_spec *c,
                     const struct expr *filter, const struct expr *at, double *value, int64_t *n)
 {
-    uint64_t *seed = malloc((size_t)r->n_trials * sizeof *seed);
-    int64_t *count = calloc((size_t)r->n_trials, sizeof *count);
+    uint64_t *seed = malloc((size_t)(r->n_trials + 1) * sizeof *seed);
+    int64_t *count = calloc((size_t)(r->n_trials + 1), sizeof *count);
+    INVARIANT(seed && count);
     *n = 0;
-    for (int64_t t = 0; seed && count && t < r->n_trials; t++) {
+    for (int64_t t = 0; t < r->n_trials; t++) {
         if (r->state[t] != TRIAL_DONE || !filter_match(r, filter, t)) continue;
         double x = value_at(r, c->value, t, filter_record(r, at, t));
         int64_t k = 0;
@@ -90,7 +91,8 @@ static struct line make_line(const struct results *r, const struct compare_spec 
     struct expr *filter, *at;
     struct err e;
     double *value = malloc((size_t)(r->n_trials + 1) * sizeof *value);
-    if (value && filter_parse(r, c->filter, &arena, &filter, &e) == ERR_OK &&
+    INVARIANT(value);
+    if (filter_parse(r, c->filter, &arena, &filter, &e) == ERR_OK &&
         filter_parse(r, c->at, &arena, &at, &e) == ERR_OK) {
         by_seed(r, c, filter, at, value, &l.n);
         l.mean = statistics_mean(l.n, value);
@@ -111,6 +113,15 @@ static void add_number(double mean, double sd, int64_t seeds, struct text *t)
     if (seeds > 0) text_add(t, " (%lld)", (long long)seeds);
 }
 
+/* What the line is judged by beside a standard deviation: ", within 5 %", ", ≥ 0.6". */
+static void add_bounds(const struct compare_spec *c, struct text *t)
+{
+    if (isfinite(c->within))
+        text_add(t, "%swithin %g %%", t->length ? ", " : "", 100 * c->within);
+    if (isfinite(c->least)) text_add(t, "%s≥ %g", t->length ? ", " : "", c->least);
+    if (isfinite(c->most)) text_add(t, "%s≤ %g", t->length ? ", " : "", c->most);
+}
+
 /* What the line says in its columns; each text is to clear. */
 static void cells(const struct compare_spec *c, const struct line *l, struct text out[COLUMNS])
 {
@@ -118,8 +129,7 @@ static void cells(const struct compare_spec *c, const struct line *l, struct tex
     text_add(&out[0], "%s", c->what);
     text_add(&out[1], "%s", c->paper);
     add_number(c->released, c->sd, c->seeds, &out[2]);
-    if (isfinite(c->least)) text_add(&out[2], "%s>= %g", out[2].length ? ", " : "", c->least);
-    if (isfinite(c->most)) text_add(&out[2], "%s<= %g", out[2].length ? ", " : "", c->most);
+    add_bounds(c, &out[2]);
     if (l->n)
         add_number(l->mean, l->sd, l->n, &out[3]);
     else
@@ -133,14 +143,29 @@ static const char *const heads[COLUMNS] = {"quantity", "paper", "released code",
 /* As figure_add_tex, with the signs that the table has beyond ASCII. */
 static void add_tex(struct text *t, const char *text)
 {
-    for (const char *at; (at = strstr(text, "±")); text = at + strlen("±")) {
-        struct text before = {0};
-        text_add_bytes(&before, text, (size_t)(at - text));
-        if (before.at) figure_add_tex(t, before.at);
-        text_add(t, "$\\pm$");
-        text_clear(&before);
+    static const char *const sign[][2] = {{"±", "$\\pm$"}, {"≥", "$\\ge$"}, {"≤", "$\\le$"}};
+    char byte[2] = "";
+    while (*text) {
+        size_t k = 0;
+        while (k < 3 && strncmp(text, sign[k][0], strlen(sign[k][0])) != 0) k++;
+        if (k < 3) {
+            text_add(t, "%s", sign[k][1]);
+            text += strlen(sign[k][0]);
+        } else {
+            byte[0] = *text++;
+            figure_add_tex(t, byte);
+        }
     }
-    figure_add_tex(t, text);
+}
+
+/* As a cell of Markdown: no sign is markup, no line ends. */
+static void add_markdown(struct text *t, const char *text)
+{
+    for (; *text; text++) {
+        bool tag = *text == '<' && text[1] != ' ';
+        if (tag || strchr("|\\*`[]", *text)) text_add(t, "\\");
+        text_add(t, "%c", *text == '\n' ? ' ' : *text);
+    }
 }
 
 static void add_row(struct report_compare *c, const struct text cell[COLUMNS])
@@ -149,7 +174,9 @@ static void add_row(struct report_compare *c, const struct text cell[COLUMNS])
     text_add(&c->html, "<tr>");
     for (int i = 0; i < COLUMNS; i++) {
         const char *text = cell[i].at ? cell[i].at : "";
-        text_add(&c->md, " %s |", text);
+        text_add(&c->md, " ");
+        add_markdown(&c->md, text);
+        text_add(&c->md, " |");
         add_tex(&c->tex, text);
         text_add(&c->tex, i + 1 < COLUMNS ? " & " : " \\\\\n");
         text_add(&c->html, i ? "<td>" : "<th scope=\"row\">");
@@ -162,11 +189,13 @@ static void add_row(struct report_compare *c, const struct text cell[COLUMNS])
 
 static void add_csv(struct text *t, const struct compare_spec *c, const struct line *l)
 {
-    const double number[] = {c->released, c->sd, l->mean, l->sd};
+    const double number[] = {c->released, c->sd,    c->seeds > 0 ? (double)c->seeds : NAN,
+                             c->within,   c->least, c->most,
+                             l->mean,     l->sd};
     text_add_csv(t, c->what);
     text_add(t, ",");
     text_add_csv(t, c->paper);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 8; i++) {
         text_add(t, ",");
         figure_add_csv_number(t, number[i]);
     }
@@ -177,8 +206,10 @@ void report_compare_make(const struct results *r, int n, const struct compare_sp
                          struct report_compare *out)
 {
     *out = (struct report_compare){0};
-    text_add(&out->csv, "quantity,paper,released,released_sd,shoal,shoal_sd,seeds,agrees\n");
-    text_add(&out->tex, "\\begin{tabular}{llrrl}\n\\toprule\n");
+    text_add(&out->csv, "quantity,paper,released,released_sd,released_seeds,within,least,most,"
+                        "shoal,shoal_sd,seeds,agrees\n");
+    text_add(&out->tex, "%% compare.tex - made by shoal. Needs \\usepackage{booktabs}.\n"
+                        "\\begin{tabular}{@{}llrrl@{}}\n\\toprule\n");
     text_add(&out->html, "<table class=\"numbers\"><thead><tr>");
     for (int i = 0; i < COLUMNS; i++) {
         text_add(&out->tex, "%s%s", heads[i], i + 1 < COLUMNS ? " & " : " \\\\\n\\midrule\n");
@@ -202,7 +233,8 @@ void report_compare_make(const struct results *r, int n, const struct compare_sp
     text_add(
         &out->caption,
         "Mean ± standard deviation over seeds (their number). A mean agrees within four "
-        "standard deviations of the difference, or within the bounds given. %d of %d agree.",
+        "standard deviations of the difference, or, where that is given, within a share of the "
+        "number or within bounds. %d of %d agree.",
         out->n_agree, out->n_judged);
 }
 

@@ -151,29 +151,30 @@ static const struct field table_rows[] = {
 const struct table sweep_table_settings = TABLE("table setting", table_rows);
 #undef AT
 
-#define TEXT(key, help, member, fallback_)                                                     \
+#define TEXT(key, help, member, ...)                                                           \
     {                                                                                          \
         {"compare." key, help, NULL}, FIELD_TEXT,                                              \
             .offset = offsetof(struct compare_spec, member),                                   \
-            .size = sizeof(((struct compare_spec *)0)->member), .fallback = fallback_          \
+            .size = sizeof(((struct compare_spec *)0)->member), __VA_ARGS__                    \
     }
-#define NUMBER(key, help, member)                                                              \
+#define NUMBER(key, help, member, max_)                                                        \
     {                                                                                          \
         {"compare." key, help, NULL}, FIELD_FLOAT,                                             \
             .offset = offsetof(struct compare_spec, member), .fallback = "none",               \
-            .word = "none"                                                                     \
+            .word = "none", .max = max_                                                        \
     }
 static const struct field compare_rows[] = {
-    TEXT("what", "the quantity in words", what, ""),
-    TEXT("value", "a metric, or \"A / B\" or \"A - B\" of two", value, ""),
-    TEXT("filter", "only trials for which this condition holds", filter, ""),
-    TEXT("at", "metrics at the first record where this holds", at, ""),
-    TEXT("paper", "what the paper says, in words", paper, ""),
-    NUMBER("released", "what the paper's code gives", released),
-    NUMBER("sd", "standard deviation of that over seeds", sd),
-    NUMBER("within", "relative distance from it that agrees, where there is no sd", within),
-    NUMBER("least", "the mean is to be at least this", least),
-    NUMBER("most", "the mean is to be at most this", most),
+    TEXT("what", "the quantity in words", what, .flags = FIELD_REQUIRED),
+    TEXT("value", "a metric, or \"A / B\" or \"A - B\" of two", value, .flags = FIELD_REQUIRED),
+    TEXT("filter", "only trials for which this condition holds", filter, .fallback = ""),
+    TEXT("at", "metrics at the first record where this holds", at, .fallback = ""),
+    TEXT("paper", "what the paper says, in words", paper, .fallback = ""),
+    NUMBER("released", "what the paper's code gives", released, 0),
+    NUMBER("sd", "standard deviation of that over seeds", sd, HUGE_VAL),
+    NUMBER("within", "relative distance from it that agrees, where there is no sd", within,
+           HUGE_VAL),
+    NUMBER("least", "the mean is to be at least this", least, 0),
+    NUMBER("most", "the mean is to be at most this", most, 0),
     {{"compare.seeds", "seeds that the paper's code was run with", NULL},
      FIELD_INT,
      .offset = offsetof(struct compare_spec, seeds),
@@ -496,32 +497,52 @@ static void read_table(struct sweep_reader *r, const struct yaml_node *map)
 
 /* ---- comparison ---- */
 
-static void read_compare(struct sweep_reader *r, const struct yaml_node *map)
+/* The value must be one of the three forms, of metrics that are recorded. */
+static void check_value(struct sweep_reader *r, const struct yaml_node *at, const char *value)
 {
-    struct sweep *s = r->sweep;
-    struct compare_spec *c = &s->report.compare[s->report.n_compare];
-    field_defaults(&sweep_compare_settings, c);
-    field_read_section(&sweep_compare_settings, "compare", "", r->file, map, c, NULL);
-    need_keys(r, map, "report.compare", (const char *const[]){"what", "value", NULL});
-    check_filter(r, map);
-    const struct yaml_node *value = yaml_get(map, "value");
     char part[2][TASK_NAME];
-    int n = report_compare_parts(c->value, part, NULL);
-    for (int i = 0; value && value->kind == YAML_SCALAR && i < n; i++) {
-        struct yaml_node one = *value;
+    if (!at || at->kind != YAML_SCALAR) return;
+    int n = report_compare_parts(value, part, NULL);
+    for (int i = 0; i < n; i++) {
+        struct yaml_node one = *at;
         one.text = part[i];
         check_name(r, &one, WANT_METRIC);
     }
-    if (value && value->kind == YAML_SCALAR && n == 0)
-        yaml_problem(r->file, value->mark, "write a metric, \"A / B\" or \"A - B\"",
-                     "report.compare: value '%s' is none", c->value);
-    bool judged = isfinite(c->sd) || isfinite(c->within);
-    if (isfinite(c->sd) && (isfinite(c->within) || c->seeds < 1))
-        yaml_problem(r->file, map->mark, "give sd and seeds, or within",
-                     "report.compare: sd wants seeds, and no within");
-    if (judged && !isfinite(c->released))
-        yaml_problem(r->file, map->mark, NULL, "report.compare: released is missing");
-    s->report.n_compare++;
+    if (n == 0)
+        yaml_problem(r->file, at->mark, "write a metric, \"A / B\" or \"A - B\"",
+                     "report.compare: value '%s' is none", value);
+}
+
+/* What a number is judged by must make sense together. */
+static void check_judgement(struct sweep_reader *r, const struct yaml_node *map,
+                            const struct compare_spec *c)
+{
+    const struct yaml_node *sd = yaml_get(map, "sd"), *within = yaml_get(map, "within");
+    const struct yaml_node *most = yaml_get(map, "most"), *by = sd ? sd : within;
+    bool has_sd = isfinite(c->sd), has_within = isfinite(c->within);
+    if (has_sd && has_within)
+        yaml_problem(r->file, within->mark, "leave out one of them",
+                     "report.compare: within and sd both say how near is near enough");
+    if (has_sd && c->seeds < 1)
+        yaml_problem(r->file, sd->mark, "add seeds",
+                     "report.compare: sd is of so many seeds, and none are given");
+    if ((has_sd || has_within) && !isfinite(c->released))
+        yaml_problem(r->file, by->mark, "add released",
+                     "report.compare: there is no number to be near to");
+    if (isfinite(c->least) && isfinite(c->most) && c->least > c->most)
+        yaml_problem(r->file, most->mark, NULL, "report.compare: most is below least, %g",
+                     c->least);
+}
+
+static void read_compare(struct sweep_reader *r, const struct yaml_node *map)
+{
+    struct sweep *s = r->sweep;
+    struct compare_spec *c = &s->report.compare[s->report.n_compare++];
+    field_defaults(&sweep_compare_settings, c);
+    field_read_section(&sweep_compare_settings, "compare", "", r->file, map, c, NULL);
+    check_filter(r, map);
+    check_value(r, yaml_get(map, "value"), c->value);
+    check_judgement(r, map, c);
 }
 
 static void each_map(struct sweep_reader *r, const struct yaml_node *list, const char *where,
