@@ -151,7 +151,7 @@ double statistics_t_quantile(double p, int64_t df)
 struct statistics_interval statistics_t_interval(int64_t n, const double *x, double level)
 {
     struct statistics_interval out = {.low = NAN, .high = NAN};
-    double *value = malloc((size_t)(n > 0 ? n : 1) * sizeof *value);
+    double *value = calloc((size_t)(n > 0 ? n : 1), sizeof *value);
     INVARIANT(value);
     for (int64_t i = 0; i < n; i++)
         if (!isnan(x[i])) value[out.n++] = x[i];
