@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/kernel.h"
 #include "base/rng.h"
 
 struct feature_model {
@@ -117,7 +118,7 @@ const double *data_feature_model_dictionary(const struct data *data)
     return ((const struct feature_model *)data->inner)->dictionary;
 }
 
-static void add_row(int64_t n, double factor, const double *row, double *sum)
+KERNEL static void add_row(int64_t n, double factor, const double *row, double *sum)
 {
     for (int64_t j = 0; j < n; j++) sum[j] += factor * row[j];
 }
