@@ -166,7 +166,7 @@ static struct statistics_interval robustness(const struct scatter *s, int64_t fi
         }
         if (count > 0) scratch[n++] = sum / count;
     }
-    struct statistics_interval out = statistics_t_interval(n, scratch, 95);
+    struct statistics_interval out = statistics_t_interval(n, scratch, s->spec->ci);
     if (fabs(out.mean) < rounding) out.mean = 0; /* of a line through all points */
     return out;
 }
@@ -447,6 +447,7 @@ static void say_points(const struct scatter *s, struct text *t)
     if (absent > 0)
         text_add(t, " %lld trial%s no point: no such record, or no numbers in it.",
                  (long long)absent, absent > 1 ? "s have" : " has");
+    if (s->spec->diagonal) text_add(t, " Dashed: y = x.");
     figure_trials_say(&s->trials, s->spec, t);
     if (s->logits) text_add(t, " Axes are scaled by the logit.");
 }
@@ -455,8 +456,9 @@ static void say_groups(const struct scatter *s)
 {
     struct figure *f = s->f;
     const char *between = "";
-    text_add(&f->caption,
-             " Distances from it along y, rho, with 95 %% t intervals over seeds: ");
+    text_add(
+        &f->caption,
+        " Distances from it along y, rho, with %g %% t intervals over seeds: ", s->spec->ci);
     for (int64_t k = 0; k < s->n_groups; k++) {
         const struct group *g = &s->group[k];
         if (g->rho.n == 0) continue;

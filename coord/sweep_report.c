@@ -417,7 +417,11 @@ static void check_scatter(struct sweep_reader *r, const struct yaml_node *map,
 {
     char name[FIGURE_MAX_NAMES][TASK_NAME];
     const struct yaml_node *y = yaml_get(map, "y");
+    const struct yaml_node *fitted = yaml_get(map, "fit_filter");
     check_name(r, yaml_get(map, "x"), WANT_METRIC);
+    if (fitted && f->fit == FIGURE_FIT_NONE)
+        yaml_problem(r->file, fitted->mark, "add fit: linear or fit: logit",
+                     "fit_filter: there is no fit");
     if (is_measure(r->sweep, f->y))
         yaml_problem(r->file, y->mark, "take a metric",
                      "y: an alignment is of pairs of networks, a scatter has a point for each");

@@ -36,6 +36,7 @@ static struct figure_spec scatter(int fit)
                                 .y = "test_acc",
                                 .hue = "model.activation",
                                 .fit = fit,
+                                .ci = 95,
                                 .fit_n = 1000,
                                 .fit_filter = "model.activation == relu"};
 }
