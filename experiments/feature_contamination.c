@@ -253,7 +253,7 @@ static enum err_code shape_images(const struct config *c, const struct record *r
     TRY(data_composed_colour("record.visual.rgb", record->visual.rgb, rgb, e));
     enum err_code rc = model_build(c, &input, net->outputs, &arena, &g, e);
     if (rc == ERR_OK)
-        rc = graph_need_layer(&g, "record.visual.layer", record->visual.layer, &node, e);
+        rc = visualise_layer(&g, "record.visual.layer", record->visual.layer, &node, e);
     if (rc == ERR_OK) {
         double images = (double)record->visual.channels;
         out->eval_flops +=

@@ -146,6 +146,96 @@ START_TEST(test_images_have_the_colour_that_is_seen)
 }
 END_TEST
 
+/* The same in plain loops, of a linear network: its gradient is a row of weights. */
+static void twin(const struct visualise_settings *s, const real *w, int side, int channel,
+                 double *pixel)
+{
+    enum { MOST = 64 };
+    double m[MOST], v[MOST], before[MOST], scale = s->high - s->low;
+    int d = side * side;
+    struct rng r = rng_stream(9, RNG_VISUAL, (uint64_t)channel);
+    for (int j = 0; j < d; j++) pixel[j] = (rng_uniform(&r) * 20 + 128) / 255;
+    for (int round = 0; round < 4; round++) {
+        for (int j = 0; j < d; j++) m[j] = v[j] = 0;
+        for (int t = 1; t <= (round < 2 ? 10 : 13); t++) {
+            double norm = 0;
+            for (int j = 0; j < d; j++) norm += (pixel[j] - 0.5) * (pixel[j] - 0.5);
+            for (int j = 0; j < d; j++) {
+                double g = s->penalty * (pixel[j] - 0.5) / sqrt(norm) - scale * w[j];
+                m[j] += 0.1 * (g - m[j]);
+                v[j] += 0.001 * (g * g - v[j]);
+                before[j] =
+                    m[j] / (1 - pow(0.9, t)) / (sqrt(v[j] / (1 - pow(0.999, t))) + 1e-8);
+            }
+            for (int j = 0; j < d; j++) pixel[j] -= s->lr * before[j];
+        }
+        memcpy(before, pixel, (size_t)d * sizeof *before);
+        for (int j = 0; j < d && round < 3; j++) {
+            double sum = 0, n = 0;
+            for (int k = 0; k < d; k++)
+                if (abs(k / side - j / side) <= 2 && abs(k % side - j % side) <= 2)
+                    sum += before[k], n++;
+            pixel[j] = sum / n;
+        }
+    }
+}
+
+START_TEST(test_images_are_those_of_plain_loops)
+{
+    struct net n;
+    struct visualise_settings s = visualise_defaults();
+    build(&n, "model.kind=linear", image(1, 6));
+    int64_t images = 3;
+    float out[3 * 36];
+    double wanted[36];
+    s.rounds = 4;
+    s.steps = 10;
+    s.clip = false;
+    s.low = -0.5;
+    s.high = 2;
+    ck_assert_int_eq(visualise(&n.g, &n.c, "layer", "logits", &s, 9, &images, out, &e), ERR_OK);
+    for (int k = 0; k < 3; k++) {
+        twin(&s, n.g.w + n.g.param[0].offset + k * 36, 6, k, wanted);
+        for (int j = 0; j < 36; j++) /* what is handed out is in single precision */
+            ck_assert_double_eq_tol((double)out[k * 36 + j], -0.5 + 2.5 * wanted[j], 1e-5);
+    }
+    destroy(&n);
+}
+END_TEST
+
+START_TEST(test_nan_stays_in_images)
+{
+    struct net n;
+    struct visualise_settings s = visualise_defaults();
+    build(&n, "model.kind=linear", image(1, 4));
+    n.g.w[n.g.param[0].offset + 5] = (real)NAN;
+    int64_t images = 1;
+    float out[16];
+    s.rounds = 1;
+    s.steps = 2;
+    ck_assert_int_eq(visualise(&n.g, &n.c, "layer", "logits", &s, 9, &images, out, &e), ERR_OK);
+    ck_assert(isnan(out[5]));
+    destroy(&n);
+}
+END_TEST
+
+START_TEST(test_what_has_no_images_is_refused)
+{
+    struct net n;
+    int node;
+    build(&n, "model.kind=linear", image(1, 4));
+    ck_assert_int_eq(visualise_layer(&n.g, "key", "input", &node, &e), ERR_CONFIG);
+    ck_assert_msg(strstr(e.text, "key: the input") == e.text, "%s", e.text);
+    ck_assert_int_eq(visualise_layer(&n.g, "key", "logits", &node, &e), ERR_OK);
+    destroy(&n);
+    build(&n, "model.kind=transformer model.tokens=3 model.width=8 model.heads=2",
+          (struct graph_shape){1, {4}, 4});
+    ck_assert_int_eq(visualise_layer(&n.g, "key", "logits", &node, &e), ERR_CONFIG);
+    ck_assert_msg(strstr(e.text, "key: this model takes numbers") == e.text, "%s", e.text);
+    destroy(&n);
+}
+END_TEST
+
 START_TEST(test_blur)
 {
     real plane[3 * 7], room[3 * 7];
@@ -177,6 +267,9 @@ int main(void)
     tcase_add_test(t, test_gradients_by_the_input);
     tcase_add_test(t, test_images_follow_the_weights);
     tcase_add_test(t, test_images_have_the_colour_that_is_seen);
+    tcase_add_test(t, test_images_are_those_of_plain_loops);
+    tcase_add_test(t, test_nan_stays_in_images);
+    tcase_add_test(t, test_what_has_no_images_is_refused);
     tcase_add_test(t, test_blur);
     tcase_add_test(t, test_colour);
     return check_run(s);

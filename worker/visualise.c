@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "worker/model.h"
+#include "worker/op.h"
 
 enum { BLUR = 2 }; /* pixels on each side */
 
@@ -18,6 +19,31 @@ struct visualise_settings visualise_defaults(void)
                                        .low = -1,
                                        .high = 1,
                                        .clip = true};
+}
+
+/* Are the samples numbers of tokens, which nothing can be derived by? */
+static bool of_ids(const struct graph *g)
+{
+    for (int i = 1; i < g->n_nodes; i++)
+        if (g->node[i].set.input == 0 && strcmp(g->node[i].op->row.name, "embedding") == 0)
+            return true;
+    return false;
+}
+
+enum err_code visualise_layer(const struct graph *g, const char *key, const char *layer,
+                              int *node, struct err *e)
+{
+    TRY(graph_need_layer(g, key, layer, node, e));
+    if (*node == 0)
+        return ERR(e, ERR_CONFIG,
+                   "%s: the input has no channels that answer to it; choose a layer behind it",
+                   key);
+    if (of_ids(g))
+        return ERR(e, ERR_CONFIG,
+                   "%s: this model takes numbers of tokens, which are no images; choose a "
+                   "model.kind that takes vectors or images",
+                   key);
+    return ERR_OK;
 }
 
 /* Images under way. Each is a sample of one batch. */
@@ -46,7 +72,7 @@ static enum err_code open_network(struct visual *v, const struct graph *trained,
     const struct node *last = &trained->node[trained->n_nodes - 1];
     int node;
     TRY(model_build(c, &trained->node[0].shape, last->shape.dim, &v->arena, &v->g, e));
-    TRY(graph_need_layer(&v->g, key, layer, &node, e));
+    TRY(visualise_layer(&v->g, key, layer, &node, e));
     for (int p = 0; p < v->g.n_params; p++) graph_freeze(&v->g, p);
     graph_want_input(&v->g);
     v->g.output = node;
@@ -161,6 +187,12 @@ static void maximise(struct visual *v)
     }
 }
 
+/* To [0, 1]; a NaN stays one: what has diverged must not look like an image. */
+static double clipped(double pixel)
+{
+    return pixel < 0 ? 0 : pixel > 1 ? 1 : pixel;
+}
+
 enum err_code visualise(const struct graph *trained, const struct config *c, const char *key,
                         const char *layer, const struct visualise_settings *s, uint64_t seed,
                         int64_t *n, float *out, struct err *e)
@@ -173,7 +205,7 @@ enum err_code visualise(const struct graph *trained, const struct config *c, con
         *n = v.n;
         for (int64_t k = 0; k < v.n * v.dim; k++) {
             double pixel = (double)v.pixel[k];
-            if (s->clip) pixel = fmin(fmax(pixel, 0), 1);
+            if (s->clip) pixel = clipped(pixel);
             out[k] = (float)(s->low + (s->high - s->low) * pixel);
         }
     }
