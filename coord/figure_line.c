@@ -170,7 +170,7 @@ static void find_ranges(struct line *l)
     l->log_x = strchr(l->spec->log, 'x') && !s->names && l->x[0] > 0;
     l->log_y = strchr(l->spec->log, 'y') && l->y[0] > 0;
     if (s->names)
-        l->x[0] = -0.5, l->x[1] = (double)most - 0.5;
+        l->x[0] = -0.5, l->x[1] = most ? (double)most - 0.5 : 0.5;
     else
         pad(l->x, l->log_x, s->by_step ? 0.01 : 0.04);
     pad(l->y, l->log_y, 0.06);

@@ -43,6 +43,16 @@ enum err_code filter_parse(const struct results *r, const char *text, struct are
     return ERR(e, rc, "filter '%s', column %d: %s", text, column + 1, cause.text);
 }
 
+/* A store has true and false as text, a condition as numbers. */
+static struct expr_value axis_value(const struct results_axis *axis, int64_t trial)
+{
+    const char *text = axis->text[trial];
+    if (axis->is_text && (strcmp(text, "true") == 0 || strcmp(text, "false") == 0))
+        return (struct expr_value){.number = *text == 't'};
+    return (struct expr_value){
+        .is_text = axis->is_text, .number = axis->number[trial], .text = text};
+}
+
 static struct expr_value key_value(void *self, const char *key)
 {
     const struct filtered *f = self;
@@ -52,10 +62,7 @@ static struct expr_value key_value(void *self, const char *key)
     if (strcmp(key, "seed") == 0)
         return (struct expr_value){.number = (double)f->r->seed[f->trial]};
     const struct results_axis *axis = results_axis(f->r, key);
-    if (axis)
-        return (struct expr_value){.is_text = axis->is_text,
-                                   .number = axis->number[f->trial],
-                                   .text = axis->text[f->trial]};
+    if (axis) return axis_value(axis, f->trial);
     const struct results_metric *m = results_metric(f->r, key);
     return (struct expr_value){.number = results_at(f->r, m, f->trial, f->record)};
 }

@@ -254,6 +254,43 @@ START_TEST(test_line_figure_tells_what_it_shows)
 END_TEST
 
 /* Two metrics over training: a point for every step that was recorded. */
+/* A condition's true is that of a setting, which a store has as text. */
+START_TEST(test_filters_know_true)
+{
+    struct results *r = small();
+    struct series_set s;
+    const struct results_axis *axis = results_axis(r, "model.activation");
+    for (int64_t t = 0; t < r->n_trials; t++)
+        axis->text[t] = strcmp(axis->text[t], "relu") == 0 ? "true" : "false";
+    ck_assert_int_eq(collect(r, "test_acc", "model.width", "", "model.activation == true", &s),
+                     ERR_OK);
+    ck_assert_double_eq_tol(s.series[0].point[0].value.mean, 0.51, 1e-12);
+    series_clear(&s);
+    ck_assert_int_eq(collect(r, "test_acc", "model.width", "", "model.activation != true", &s),
+                     ERR_OK);
+    ck_assert_double_eq_tol(s.series[0].point[0].value.mean, 0.56, 1e-12);
+    series_clear(&s);
+    results_destroy(r);
+}
+END_TEST
+
+/* No trials: an empty figure, with axes that gnuplot can draw. */
+START_TEST(test_nothing_to_show_is_drawn)
+{
+    struct results *r = small();
+    struct figure_spec spec = {.type = type_of("line"),
+                               .y = "test_acc",
+                               .x = "model.activation",
+                               .filter = "model.width > 1e6",
+                               .ci = 95};
+    struct figure f = drawn(r, &spec);
+    ck_assert_ptr_nonnull(strstr(f.setup.at, "set xrange [-0.5:0.5]"));
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "There is nothing to show"));
+    figure_clear(&f);
+    results_destroy(r);
+}
+END_TEST
+
 START_TEST(test_lines_over_training)
 {
     struct results *r = small();
@@ -565,6 +602,8 @@ int main(void)
     tcase_add_test(t, test_markup_is_escaped);
     tcase_add_test(t, test_drawing_becomes_part_of_a_page);
     tcase_add_test(t, test_line_figure_tells_what_it_shows);
+    tcase_add_test(t, test_filters_know_true);
+    tcase_add_test(t, test_nothing_to_show_is_drawn);
     tcase_add_test(t, test_lines_over_training);
     tcase_add_test(t, test_panels);
     tcase_add_test(t, test_alignment_has_no_steps);
