@@ -12,7 +12,7 @@
 #include "linalg/statistics.h"
 
 enum {
-    FIGURE_TICKS = 12,
+    FIGURE_TICKS = 16,
     FIGURE_STYLES = 8,  /* colours, markers and dashes before they repeat */
     FIGURE_PALETTE = 9, /* stops of the colour map */
 };

@@ -41,9 +41,15 @@ const char *line_key(const struct line *l, const struct series *s, char out[LABE
     return out;
 }
 
+/* Panels have room for the setting's last name alone. */
 const char *line_x_label(const struct line *l, char out[LABEL_SIZE])
 {
-    return label_axis(l->spec->x, out);
+    const char *dot = strrchr(l->spec->x, '.');
+    if (l->n_panels == 1) return label_axis(l->spec->x, out);
+    snprintf(out, LABEL_SIZE, "%s", dot ? dot + 1 : l->spec->x);
+    for (char *c = out; *c; c++)
+        if (*c == '_') *c = ' ';
+    return out;
 }
 
 const char *line_y_label(const struct line *l, char out[LABEL_SIZE])
@@ -194,7 +200,9 @@ int line_x_ticks(const struct line *l, const struct line_panel *p, double tick[F
     if (!p->s.names && (p->s.by_step || nearest < room)) {
         int ticks = figure_ticks(l->x[0], l->x[1], l->log_x, tick), kept = 0;
         int every = l->n_panels > 1 && ticks > 4 ? 2 : 1;
-        for (int i = 0; i < ticks; i += every) tick[kept++] = tick[i];
+        for (int i = 0; i < ticks; i += every) /* not where the next panel's labels begin */
+            if (l->n_panels == 1 || distance(l, l->x[0], tick[i]) < 0.93)
+                tick[kept++] = tick[i];
         return kept;
     }
     if (p->s.names && n <= FIGURE_TICKS) stride = 1;

@@ -60,8 +60,8 @@ struct series_query {
     double level;       /* of the intervals, percent */
 };
 
-/* Collects the points, of metric after metric. Of a metric: one value a seed, the mean over all trials of that seed at
- * the point; interval over seeds. Of a measure: the mean over pairs of trials that differ in
+/* Collects the points, of metric after metric. Of a metric: one value a seed, the mean over all
+ * trials of that seed at the point; interval over seeds. Of a measure: the mean over pairs of trials that differ in
  * their seed alone; interval by resampling seeds. Only trials that are done count.
  * errors   ERR_CONFIG: an unknown y, x, hue or filter, naming the known ones
  * same     bits for the same store
