@@ -14,6 +14,7 @@ enum { NEGATIVE, POSITIVE, CLASSES }; /* labels 0 and 1 */
 /* Everything this experiment adds to a record; NaN where it has no meaning. */
 struct values {
     double id_risk, id_acc, ood_risk, ood_acc, ood_risk_fresh, ood_acc_fresh;
+    double train_risk_of[CLASSES], train_acc_of[CLASSES];
     double id_risk_of[CLASSES], ood_risk_of[CLASSES], id_acc_of[CLASSES], ood_acc_of[CLASSES];
     double f_id[CLASSES], f_ood[CLASSES], margin_ratio, ood_margin_max;
     double corr_core, corr_bg, s_core[CLASSES], s_bg[CLASSES], s_ratio;

@@ -30,6 +30,8 @@ static void outputs(const struct contamination *c, struct values *v)
     v->ood_risk_fresh = all(fresh->risk, fresh);
     v->ood_acc_fresh = all(fresh->right, fresh);
     for (int k = 0; c->two_classes && k < CLASSES; k++) {
+        v->train_risk_of[k] = one(c->train.risk, &c->train, k);
+        v->train_acc_of[k] = one(c->train.right, &c->train, k);
         v->id_risk_of[k] = one(id->risk, id, k);
         v->ood_risk_of[k] = one(ood->risk, ood, k);
         v->id_acc_of[k] = one(id->right, id, k);

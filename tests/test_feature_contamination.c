@@ -186,6 +186,11 @@ static void check_outputs(const struct twin *w, const struct ran *r)
     is(r, "ood_acc_fresh", fresh[1]);
     outputs(&w->train, 0, id);
     is(r, "train_risk", id[0]);
+    for (int sign = -1; sign <= 1; sign += 2) {
+        outputs(&w->train, sign, id);
+        is(r, sign > 0 ? "train_risk_pos" : "train_risk_neg", id[0]);
+        is(r, sign > 0 ? "train_acc_pos" : "train_acc_neg", id[1]);
+    }
     outputs(&w->id, 1, pos);
     outputs(&w->id, -1, neg);
     double margin = (pos[2] - neg[2]) / 2;
