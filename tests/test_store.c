@@ -95,6 +95,11 @@ static void change_arrays(void)
     sweep.record.n_arrays = 1;
 }
 
+static void change_visual(void)
+{
+    strcpy(sweep.record.visual.layer, "hidden.1");
+}
+
 static const struct {
     void (*change)(void);
     const char *named[3];
@@ -106,7 +111,8 @@ static const struct {
     {change_layers, {"layers", "'hidden.1 hidden.last'", "'hidden.1'"}},
     {change_slots, {"representations.at", "'init final'", "'100 final'"}},
     {change_probe, {"probe", "'test 6'", "'test 7'"}},
-    {change_arrays, {"record.arrays", "'neurons visual'", "'neurons'"}},
+    {change_arrays, {"record.arrays", "'neurons visual (", "'neurons'"}},
+    {change_visual, {"record.arrays", "'neurons visual (", "(hidden.1 "}},
 };
 
 START_TEST(test_store_of_another_sweep_is_refused)
