@@ -142,9 +142,16 @@ static const struct trial_array arrays[] = {
 const struct table feature_contamination_arrays = TABLE("array", arrays);
 
 const struct experiment_default feature_contamination_defaults[] = {
-    {"data.name", "feature_model"}, {"data.n", "1000"},      {"data.test", "4096"},
-    {"model.kind", "two_layer"},    {"model.width", "256"},  {"optim.batch", "full"},
-    {"optim.loss", "logistic"},     {"seeds.data", "trial"}, {NULL, NULL}};
+    {"data.name", "feature_model"},
+    {"data.labels", "linear"},
+    {"data.n", "1000"},
+    {"data.test", "4096"},
+    {"model.kind", "two_layer"},
+    {"model.width", "256"},
+    {"optim.batch", "full"},
+    {"optim.loss", "logistic"},
+    {"seeds.data", "trial"},
+    {NULL, NULL}};
 
 /* ---- hooks ---- */
 
