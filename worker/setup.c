@@ -100,6 +100,10 @@ static enum err_code resolve_sizes(struct setup *s, struct err *e)
     /* The ideal world needs data.train only where it is a yardstick: for epochs or `full`. */
     bool yardstick = c->optim.epochs > 0 || c->optim.batch == BATCH_FULL;
     int64_t pool = s->data.pool[SPLIT_TRAIN];
+    if (ideal && c->optim.batch == BATCH_FULL && c->data.train == 0 && pool == INT64_MAX)
+        return ERR(e, ERR_CONFIG,
+                   "data.train: say how many a full batch is of, or give optim.batch a number: "
+                   "this stream never ends");
     if (!ideal || yardstick || c->data.train > 0)
         TRY(split_size("data.train", c->data.train, pool, &s->n_train, e));
     TRY(resolve_pool(s, e));
@@ -113,8 +117,7 @@ static enum err_code resolve_sizes(struct setup *s, struct err *e)
                    "optim.batch: a batch of %lld is larger than the training set of %lld",
                    (long long)s->batch, (long long)s->n_train);
     s->steps_per_epoch = s->n_train / (s->batch / s->views);
-    if (s->needs & (METRIC_TEST | METRIC_FEATURES | METRIC_SHIFTED) ||
-        s->record->n_arrays > 0)
+    if (s->needs & (METRIC_TEST | METRIC_FEATURES | METRIC_SHIFTED) || s->record->n_arrays > 0)
         TRY(split_size("data.test", c->data.test, s->data.pool[SPLIT_TEST], &s->n_test, e));
     int64_t subset = s->record->test_subset;
     s->n_test_subset = subset ? min(subset, s->n_test) : s->n_test;
