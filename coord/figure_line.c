@@ -9,9 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-double line_position(const struct line *l, const struct line_panel *p, int64_t i)
+double line_position(const struct line_panel *p, int64_t i)
 {
-    (void)l;
     return p->s.names ? (double)i : p->s.series[0].point[i].x;
 }
 
@@ -76,8 +75,7 @@ static void csv_point(const struct line *l, const struct line_panel *p,
 {
     struct text *t = &l->f->csv;
     const struct series_point *q = &series->point[i];
-    const double number[4] = {line_position(l, p, i), q->value.mean, q->value.low,
-                              q->value.high};
+    const double number[4] = {line_position(p, i), q->value.mean, q->value.low, q->value.high};
     char key[LABEL_SIZE];
     text_add_csv(t, l->n_y > 1 ? line_key(l, series, key) : series->name);
     text_add(t, ",");
@@ -145,13 +143,13 @@ static void pad(double range[2], bool log, double part)
 static int64_t first_point(const struct line *l, const struct line_panel *p)
 {
     bool log = strchr(l->spec->log, 'x') && p->s.by_step;
-    return log && p->s.n_x > 1 && line_position(l, p, 0) <= 0;
+    return log && p->s.n_x > 1 && line_position(p, 0) <= 0;
 }
 
 static void find_panel_ranges(struct line *l, const struct line_panel *p)
 {
     for (int64_t i = first_point(l, p); i < p->s.n_x; i++) {
-        widen(l->x, line_position(l, p, i));
+        widen(l->x, line_position(p, i));
         for (int64_t h = 0; h < p->s.n_series; h++) {
             const struct series_point *q = &p->s.series[h].point[i];
             widen(l->y, q->value.mean);
@@ -195,8 +193,7 @@ int line_x_ticks(const struct line *l, const struct line_panel *p, double tick[F
     double nearest = 1, room = 0.08 * line_columns(l);
     if (n == 0) return 0;
     for (int64_t i = stride; i < n; i += stride)
-        nearest =
-            fmin(nearest, distance(l, line_position(l, p, i - stride), line_position(l, p, i)));
+        nearest = fmin(nearest, distance(l, line_position(p, i - stride), line_position(p, i)));
     if (!p->s.names && (p->s.by_step || nearest < room)) {
         int ticks = figure_ticks(l->x[0], l->x[1], l->log_x, tick), kept = 0;
         int every = l->n_panels > 1 && ticks > 4 ? 2 : 1;
@@ -208,7 +205,7 @@ int line_x_ticks(const struct line *l, const struct line_panel *p, double tick[F
     if (p->s.names && n <= FIGURE_TICKS) stride = 1;
     int count = 0;
     for (int64_t i = 0; i < n && count < FIGURE_TICKS; i += stride)
-        tick[count++] = line_position(l, p, i);
+        tick[count++] = line_position(p, i);
     return count;
 }
 

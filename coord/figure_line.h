@@ -31,7 +31,7 @@ struct line {
 };
 
 /* Where point i of a series lies on the x axis. */
-double line_position(const struct line *l, const struct line_panel *p, int64_t i);
+double line_position(const struct line_panel *p, int64_t i);
 
 /* Names on x: series stand side by side, apart by this. */
 double line_shift(const struct line_panel *p, int64_t series);

@@ -13,7 +13,7 @@
 #include "coord/state.h"
 #include "linalg/statistics.h"
 
-enum { COLUMNS = 5, CELL = TASK_PATH };
+enum { COLUMNS = 5 };
 
 /* What a line comes to. */
 struct line {
