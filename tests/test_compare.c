@@ -9,17 +9,7 @@
 #include "coord/report.h"
 #include "coord/report_compare.h"
 #include "coord/state.h"
-#include "tests/check_main.h"
-
-static struct err e;
-
-static struct results *small(void)
-{
-    struct results *r = NULL;
-    enum err_code rc = results_read(TESTS_DIR "/golden/results/small.h5", &r, &e);
-    ck_assert_msg(rc == ERR_OK, "%s", e.text);
-    return r;
-}
+#include "tests/results_small.h"
 
 static struct compare_spec line(const char *value, const char *filter)
 {

@@ -8,17 +8,7 @@
 #include "coord/export.h"
 #include "coord/filter.h"
 #include "coord/state.h"
-#include "tests/check_main.h"
-
-static struct err e;
-
-static struct results *small(void)
-{
-    struct results *r = NULL;
-    enum err_code rc = results_read(TESTS_DIR "/golden/results/small.h5", &r, &e);
-    ck_assert_msg(rc == ERR_OK, "%s", e.text);
-    return r;
-}
+#include "tests/results_small.h"
 
 /* The table as text to free(). */
 static char *exported(const struct results *r, bool json, bool records, struct expr *filter)

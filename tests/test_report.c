@@ -15,19 +15,9 @@
 #include "coord/report_table.h"
 #include "coord/series.h"
 #include "coord/state.h"
-#include "tests/check_main.h"
+#include "tests/results_small.h"
 
 static char folder[] = "/tmp/test_report.XXXXXX";
-static struct err e;
-
-static struct results *small(void)
-{
-    struct results *r = NULL;
-    enum err_code rc = results_read(TESTS_DIR "/golden/results/small.h5", &r, &e);
-    ck_assert_msg(rc == ERR_OK, "%s", e.text);
-    return r;
-}
-
 static const char *in_folder(const char *name, char out[256])
 {
     snprintf(out, 256, "%s/%s", folder, name);
@@ -111,6 +101,26 @@ START_TEST(test_other_settings_are_averaged_within_a_seed)
     ck_assert_double_eq_tol(s.series[0].point[0].each[0], 0.6, 1e-12);
     ck_assert_double_eq_tol(s.series[0].point[0].each[1], 0.61, 1e-12);
     ck_assert_int_eq(s.series[0].point[0].value.n, 3);
+    series_clear(&s);
+    results_destroy(r);
+}
+END_TEST
+
+/* A condition's true is that of a setting, which a store has as text. */
+START_TEST(test_filters_know_true)
+{
+    struct results *r = small();
+    struct series_set s;
+    const struct results_axis *axis = results_axis(r, "model.activation");
+    for (int64_t t = 0; t < r->n_trials; t++)
+        axis->text[t] = strcmp(axis->text[t], "relu") == 0 ? "true" : "false";
+    ck_assert_int_eq(collect(r, "test_acc", "model.width", "", "model.activation == true", &s),
+                     ERR_OK);
+    ck_assert_double_eq_tol(s.series[0].point[0].value.mean, 0.51, 1e-12);
+    series_clear(&s);
+    ck_assert_int_eq(collect(r, "test_acc", "model.width", "", "model.activation != true", &s),
+                     ERR_OK);
+    ck_assert_double_eq_tol(s.series[0].point[0].value.mean, 0.56, 1e-12);
     series_clear(&s);
     results_destroy(r);
 }
@@ -220,173 +230,6 @@ static struct figure drawn(const struct results *r, const struct figure_spec *sp
     ck_assert_msg(rc == ERR_OK, "%s", e.text);
     return f;
 }
-
-START_TEST(test_line_figure_tells_what_it_shows)
-{
-    struct results *r = small();
-    struct figure_spec spec = {.type = type_of("line"),
-                               .y = "test_acc",
-                               .x = "model.width",
-                               .hue = "model.activation",
-                               .log = "xy",
-                               .ci = 95};
-    struct figure f = drawn(r, &spec);
-    ck_assert_int_eq(strncmp(f.csv.at,
-                             "model.activation,model.width,position,test_acc,low,high,n,"
-                             "diverged,value_1,value_2,value_3\nrelu,16,16,0.51,0.5,0.52,3,0,",
-                             100),
-                     0);
-    ck_assert_ptr_nonnull(strstr(f.caption.at, "n = 2 to 3 seeds"));
-    ck_assert_ptr_nonnull(strstr(f.caption.at, "95 % percentile bootstrap"));
-    ck_assert_ptr_nonnull(strstr(f.caption.at, "Of so few seeds they are too short"));
-    ck_assert_ptr_nonnull(strstr(f.caption.at, "1 trial diverged"));
-    ck_assert_ptr_nonnull(strstr(f.caption.at, "relu, 64: 1"));
-    ck_assert_ptr_nonnull(strstr(f.answer.at, "relu: 0.51 [0.5, 0.52] at width 16, 0.71"));
-    ck_assert_ptr_nonnull(strstr(f.setup.at, "set logscale x\nset logscale y"));
-    ck_assert_ptr_nonnull(strstr(f.setup.at, "set xtics ('16' 16, '64' 64, '256' 256)"));
-    figure_clear(&f);
-    snprintf(spec.filter, sizeof spec.filter, "model.width <= 64");
-    f = drawn(r, &spec);
-    ck_assert_ptr_nonnull(strstr(f.answer.at, "at width 64 (1 diverged)\n"));
-    figure_clear(&f);
-    results_destroy(r);
-}
-END_TEST
-
-/* Two metrics over training: a point for every step that was recorded. */
-/* A condition's true is that of a setting, which a store has as text. */
-START_TEST(test_filters_know_true)
-{
-    struct results *r = small();
-    struct series_set s;
-    const struct results_axis *axis = results_axis(r, "model.activation");
-    for (int64_t t = 0; t < r->n_trials; t++)
-        axis->text[t] = strcmp(axis->text[t], "relu") == 0 ? "true" : "false";
-    ck_assert_int_eq(collect(r, "test_acc", "model.width", "", "model.activation == true", &s),
-                     ERR_OK);
-    ck_assert_double_eq_tol(s.series[0].point[0].value.mean, 0.51, 1e-12);
-    series_clear(&s);
-    ck_assert_int_eq(collect(r, "test_acc", "model.width", "", "model.activation != true", &s),
-                     ERR_OK);
-    ck_assert_double_eq_tol(s.series[0].point[0].value.mean, 0.56, 1e-12);
-    series_clear(&s);
-    results_destroy(r);
-}
-END_TEST
-
-/* No trials: an empty figure, with axes that gnuplot can draw. */
-START_TEST(test_nothing_to_show_is_drawn)
-{
-    struct results *r = small();
-    struct figure_spec spec = {.type = type_of("line"),
-                               .y = "test_acc",
-                               .x = "model.activation",
-                               .filter = "model.width > 1e6",
-                               .ci = 95};
-    struct figure f = drawn(r, &spec);
-    ck_assert_ptr_nonnull(strstr(f.setup.at, "set xrange [-0.5:0.5]"));
-    ck_assert_ptr_nonnull(strstr(f.caption.at, "There is nothing to show"));
-    figure_clear(&f);
-    results_destroy(r);
-}
-END_TEST
-
-START_TEST(test_lines_over_training)
-{
-    struct results *r = small();
-    struct figure_spec spec = {.type = type_of("line"),
-                               .y = "train_loss, test_acc",
-                               .x = "step",
-                               .hue = "model.activation",
-                               .filter = "model.width == 16",
-                               .ci = 95};
-    struct figure f = drawn(r, &spec);
-    ck_assert_msg(strncmp(f.csv.at, "series,step,position,value,low,high,n,diverged\n", 47) ==
-                      0,
-                  "%s", f.csv.at);
-    ck_assert_ptr_nonnull(strstr(f.csv.at, "\n\"train_loss, relu\",50,50,"));
-    ck_assert_ptr_nonnull(strstr(f.csv.at, "\n\"test_acc, tanh\",200,200,0.56,"));
-    ck_assert_ptr_nonnull(strstr(f.caption.at, "Means at each record."));
-    ck_assert_ptr_nonnull(strstr(f.answer.at, "test_acc, tanh: "));
-    ck_assert_ptr_nonnull(strstr(f.answer.at, "at step 200"));
-    figure_clear(&f);
-    results_destroy(r);
-    ck_assert_uint_eq(arena_live_bytes(), 0);
-}
-END_TEST
-
-START_TEST(test_panels)
-{
-    struct results *r = small();
-    struct figure_spec spec = {.type = type_of("line"),
-                               .y = "test_acc",
-                               .x = "model.width",
-                               .panel = "model.activation",
-                               .ci = 95};
-    struct figure f = drawn(r, &spec);
-    ck_assert(f.multiplot);
-    ck_assert_ptr_nonnull(strstr(f.csv.at, ",value_3,model.activation\n,16,16,0.51,"));
-    ck_assert_ptr_nonnull(strstr(f.csv.at, ",relu\n"));
-    ck_assert_ptr_nonnull(strstr(f.csv.at, ",tanh\n"));
-    ck_assert_ptr_nonnull(strstr(f.plot.at, "set multiplot layout 1,2 "));
-    ck_assert_ptr_nonnull(strstr(f.plot.at, "set title 'tanh'"));
-    ck_assert_ptr_nonnull(strstr(f.plot.at, "every ::3::5")); /* the second panel's rows */
-    ck_assert_ptr_nonnull(strstr(f.axis.at, "\\nextgroupplot[title={tanh}"));
-    ck_assert_ptr_nonnull(strstr(f.answer.at, "relu, 0.51 [0.5, 0.52] at width 16"));
-    ck_assert_ptr_nonnull(strstr(f.caption.at, "(relu, 64: 1)"));
-    figure_clear(&f);
-    results_destroy(r);
-    ck_assert_uint_eq(arena_live_bytes(), 0);
-}
-END_TEST
-
-START_TEST(test_alignment_has_no_steps)
-{
-    struct results *r = small();
-    struct figure f;
-    const struct report_venue *icml = (const void *)table_row(&report_venues, 0);
-    struct figure_spec spec = {.type = type_of("line"), .y = "cka", .x = "step", .ci = 95};
-    ck_assert_int_eq(figure_make(r, &spec, 1, icml, &f, &e), ERR_CONFIG);
-    ck_assert_ptr_nonnull(strstr(e.text, "'cka' is an alignment of finished networks"));
-    figure_clear(&f);
-    results_destroy(r);
-}
-END_TEST
-
-START_TEST(test_log_axis_needs_positive_values)
-{
-    struct results *r = small();
-    const struct results_metric *acc = results_metric(r, "test_acc");
-    for (int64_t i = 0; i < r->n_trials * r->n_records; i++) acc->value[i] -= 0.6;
-    struct figure_spec spec = {
-        .type = type_of("line"), .y = "test_acc", .x = "model.width", .log = "y", .ci = 95};
-    struct figure f = drawn(r, &spec);
-    ck_assert_ptr_null(strstr(f.setup.at, "logscale"));
-    ck_assert_ptr_nonnull(strstr(f.caption.at, "The axis is linear"));
-    figure_clear(&f);
-    results_destroy(r);
-}
-END_TEST
-
-START_TEST(test_one_seed_has_no_band)
-{
-    struct results *r = small();
-    struct figure_spec spec = {.type = type_of("line"),
-                               .y = "test_acc",
-                               .x = "model.width",
-                               .ci = 95,
-                               .filter = "seed == 0 and model.activation == relu"};
-    struct figure f = drawn(r, &spec);
-    ck_assert_ptr_nonnull(strstr(f.caption.at, "n = 1 seed at each point. Too few seeds"));
-    ck_assert_ptr_nonnull(strstr(f.csv.at, "\n,16,16,0.5,,,1,0,0.5\n"));
-    figure_clear(&f);
-    snprintf(spec.y, sizeof spec.y, "cka");
-    f = drawn(r, &spec);
-    ck_assert_ptr_nonnull(strstr(f.caption.at, "needs two seeds"));
-    figure_clear(&f);
-    results_destroy(r);
-}
-END_TEST
 
 START_TEST(test_matrix_orders_networks_and_groups_them)
 {
@@ -601,14 +444,7 @@ int main(void)
     tcase_add_test(t, test_ticks_are_round_and_inside);
     tcase_add_test(t, test_markup_is_escaped);
     tcase_add_test(t, test_drawing_becomes_part_of_a_page);
-    tcase_add_test(t, test_line_figure_tells_what_it_shows);
     tcase_add_test(t, test_filters_know_true);
-    tcase_add_test(t, test_nothing_to_show_is_drawn);
-    tcase_add_test(t, test_lines_over_training);
-    tcase_add_test(t, test_panels);
-    tcase_add_test(t, test_alignment_has_no_steps);
-    tcase_add_test(t, test_log_axis_needs_positive_values);
-    tcase_add_test(t, test_one_seed_has_no_band);
     tcase_add_test(t, test_matrix_orders_networks_and_groups_them);
     tcase_add_test(t, test_table_is_bold_only_where_intervals_separate);
     tcase_add_test(t, test_report_into_a_file_is_refused);

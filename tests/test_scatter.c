@@ -6,16 +6,13 @@
 #include "base/arena.h"
 #include "coord/figure.h"
 #include "coord/state.h"
-#include "tests/check_main.h"
-
-static struct err e;
+#include "tests/results_small.h"
 
 /* A small store whose trials get other values: x apart from each other, y of relu networks by
  * `line`, of tanh networks by 0.05 above it. */
 static struct results *made(double (*line)(double x))
 {
-    struct results *r = NULL;
-    ck_assert_int_eq(results_read(TESTS_DIR "/golden/results/small.h5", &r, &e), ERR_OK);
+    struct results *r = small();
     const struct results_metric *x = results_metric(r, "train_loss");
     const struct results_metric *y = results_metric(r, "test_acc");
     const struct results_axis *activation = results_axis(r, "model.activation");
