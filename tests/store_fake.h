@@ -285,7 +285,7 @@ static int64_t length_of(hid_t file, const char *path)
     return (int64_t)dims[0];
 }
 
-static uint8_t state_of_row(hid_t file, int64_t row)
+static inline uint8_t state_of_row(hid_t file, int64_t row)
 {
     uint8_t state;
     read_row(file, "trials/state", H5T_NATIVE_UINT8, row, &state);
@@ -335,7 +335,8 @@ static void check_arrays(hid_t file, int64_t row, const struct trial_shape *shap
 }
 
 /* A finished row is bit for bit what the trial's must be. */
-static void check_row(hid_t file, int64_t row, uint64_t id, const struct trial_shape *shape)
+static inline void check_row(hid_t file, int64_t row, uint64_t id,
+                             const struct trial_shape *shape)
 {
     static double values[FAKE_MAX];
     static float floats[FAKE_MAX];
@@ -387,7 +388,7 @@ static void check_row(hid_t file, int64_t row, uint64_t id, const struct trial_s
               steps == f->result.steps_done);
 }
 
-static hid_t open_file(const char *path)
+static inline hid_t open_file(const char *path)
 {
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     ck_assert_msg(file >= 0, "%s cannot be read", path);
