@@ -1,0 +1,45 @@
+/* form.h - what an alignment measure computes once of a representation, so that a pair is cheap.
+ *
+ * A form is one block of memory without pointers: it travels between ranks as bytes. Forms are rows of
+ * a table, shared by the measures that start from the same one (the neighbour lists serve eight). */
+#ifndef SHOAL_LINALG_FORM_H
+#define SHOAL_LINALG_FORM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* What a form is made of and for. */
+struct form_shape {
+    int64_t n, d; /* of the representation */
+    int64_t k;    /* of the measure: neighbours, components; 0: it has none */
+};
+
+struct form {
+    const char *name;
+    /* Bytes of the form, a multiple of 8. Local. */
+    size_t (*size)(const struct form_shape *s);
+    /* Makes the form of x[n, d], row-major, clipped and normalised as the options say; x may be
+     * overwritten. Local.
+     * errors   ERR_NOMEM */
+    enum err_code (*make)(const struct form_shape *s, double *x, void *form, struct err *e);
+    /* The form of the same features with row i taken from row perm[i]. Local. */
+    void (*permute)(const struct form_shape *s, const void *form, const int32_t *perm,
+                    void *out);
+};
+
+/* One side of a pair. */
+struct form_side {
+    struct form_shape shape;
+    const void *form;
+};
+
+/* A score of two representations of the same n from their forms; NaN where there is nothing to
+ * compare. scratch has the bytes that the measure asked for. Local. */
+typedef double form_pair(const struct form_side *a, const struct form_side *b, void *scratch);
+
+/* Bytes of scratch for a pair of these shapes. Local. */
+typedef size_t form_scratch(const struct form_shape *a, const struct form_shape *b);
+
+#endif
