@@ -11,10 +11,30 @@ void dgemm_(const char *trans_a, const char *trans_b, const int *m, const int *n
             const double *alpha, const double *a, const int *lda, const double *b,
             const int *ldb, const double *beta, double *c, const int *ldc);
 
+void sgemm_(const char *trans_a, const char *trans_b, const int *m, const int *n, const int *k,
+            const float *alpha, const float *a, const int *lda, const float *b, const int *ldb,
+            const float *beta, float *c, const int *ldc);
+
+/* The same of distributed matrices. */
+void pdgemm_(const char *trans_a, const char *trans_b, const int *m, const int *n, const int *k,
+             const double *alpha, const double *a, const int *ia, const int *ja,
+             const int *desc_a, const double *b, const int *ib, const int *jb,
+             const int *desc_b, const double *beta, double *c, const int *ic, const int *jc,
+             const int *desc_c);
+void psgemm_(const char *trans_a, const char *trans_b, const int *m, const int *n, const int *k,
+             const float *alpha, const float *a, const int *ia, const int *ja,
+             const int *desc_a, const float *b, const int *ib, const int *jb, const int *desc_b,
+             const float *beta, float *c, const int *ic, const int *jc, const int *desc_c);
+
 /* The same for a triangle of a distributed c = alpha op(a) op(a)' + beta c. */
 void pdsyrk_(const char *uplo, const char *trans, const int *n, const int *k,
              const double *alpha, const double *a, const int *ia, const int *ja,
              const int *desc_a, const double *beta, double *c, const int *ic, const int *jc,
+             const int *desc_c);
+
+void pssyrk_(const char *uplo, const char *trans, const int *n, const int *k,
+             const float *alpha, const float *a, const int *ia, const int *ja,
+             const int *desc_a, const float *beta, float *c, const int *ic, const int *jc,
              const int *desc_c);
 
 /* The same on one rank. */

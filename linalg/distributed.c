@@ -2,19 +2,21 @@
  *
  * The grid is 1 x size, so that a rank's columns are whole and contiguous in its memory and can
  * be written by an ordinary BLAS call. Another distributed operation goes here beside
- * distributed_sum, with the same layout; its routine is declared in blas.h. */
+ * distributed_product, with the same layout; its routine is declared in blas.h. */
 #include "linalg/distributed.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/comm.h"
 #include "linalg/blas.h"
 
-struct distributed_sum {
-    MPI_Comm comm;
+struct distributed_product {
     int handle, context; /* of BLACS */
-    int n, block;
-    double *c; /* [count, n] own columns; only the upper triangle of the whole is kept */
+    int rows, columns, block_a, block_b;
+    bool square, single;
+    double *c;   /* [block_b, rows] own columns */
+    float *part; /* the same; single: of one addition */
 };
 
 int64_t distributed_block(int64_t n_columns, int size)
@@ -30,84 +32,88 @@ void distributed_range(int64_t n_columns, int size, int rank, int64_t *first, in
     *count = (end < n_columns ? end : n_columns) - *first;
 }
 
-void distributed_gather(MPI_Comm comm, const double *own, int64_t n_columns, int64_t length,
-                        double *out)
+enum err_code distributed_product_create(MPI_Comm comm, int64_t block_a, int64_t block_b,
+                                         bool single, struct distributed_product **out,
+                                         struct err *e)
 {
-    int rank, size;
-    MPI_Comm_rank(comm, &rank);
+    int size;
     MPI_Comm_size(comm, &size);
-    MPI_Datatype column;
-    MPI_Type_contiguous(comm_int(length), MPI_DOUBLE, &column);
-    MPI_Type_commit(&column);
-    int64_t first, count;
-    distributed_range(n_columns, size, rank, &first, &count);
-    /* Point to point: counts and offsets of a Gatherv would have to fit an int in all. */
-    if (rank != 0 && count > 0) MPI_Send(own, comm_int(count), column, 0, 0, comm);
-    if (rank == 0) {
-        MPI_Sendrecv(own, comm_int(count), column, 0, 0, out, comm_int(count), column, 0, 0,
-                     comm, MPI_STATUS_IGNORE);
-        for (int p = 1; p < size; p++) {
-            distributed_range(n_columns, size, p, &first, &count);
-            if (count > 0)
-                MPI_Recv(out + first * length, comm_int(count), column, p, 0, comm,
-                         MPI_STATUS_IGNORE);
-        }
-    }
-    MPI_Type_free(&column);
-}
-
-enum err_code distributed_sum_create(MPI_Comm comm, int64_t n_columns,
-                                     struct distributed_sum **out, struct err *e)
-{
-    int rank, size;
-    MPI_Comm_rank(comm, &rank);
-    MPI_Comm_size(comm, &size);
-    int64_t first, count;
-    distributed_range(n_columns, size, rank, &first, &count);
     *out = NULL;
-    struct distributed_sum *s = calloc(1, sizeof *s);
-    double *c = calloc((size_t)(count * n_columns) + 1, sizeof *c);
-    enum err_code rc = s && c ? ERR_OK
-                              : ERR(e, ERR_NOMEM, "no memory for %lld columns of %lld numbers",
-                                    (long long)count, (long long)n_columns);
+    struct distributed_product *p = calloc(1, sizeof *p);
+    bool square = block_b == 0;
+    if (square) block_b = block_a;
+    size_t count = (size_t)(size * block_a) * (size_t)block_b + 1;
+    double *c = calloc(count, sizeof *c);
+    float *part = calloc(single ? count : 1, sizeof *part);
+    enum err_code rc = p && c && part
+                           ? ERR_OK
+                           : ERR(e, ERR_NOMEM, "no memory for %lld columns of %lld numbers",
+                                 (long long)block_b, (long long)(size * block_a));
     rc = comm_agree(comm, rc, e);
     if (rc != ERR_OK) {
-        free(c);
-        free(s);
+        free(part), free(c), free(p);
         return rc;
     }
-    *s = (struct distributed_sum){.comm = comm, .n = comm_int(n_columns), .c = c};
-    s->block = comm_int(distributed_block(n_columns, size));
-    s->handle = Csys2blacs_handle(comm);
-    s->context = s->handle;
-    Cblacs_gridinit(&s->context, "Row", 1, size);
-    *out = s;
+    *p = (struct distributed_product){.square = square, .single = single, .c = c, .part = part};
+    p->block_a = comm_int(block_a);
+    p->block_b = comm_int(block_b);
+    p->rows = comm_int(size * block_a);
+    p->columns = comm_int(size * block_b);
+    p->handle = Csys2blacs_handle(comm);
+    p->context = p->handle;
+    Cblacs_gridinit(&p->context, "Row", 1, size);
+    *out = p;
     return ERR_OK;
 }
 
-void distributed_sum_destroy(struct distributed_sum *s)
+void distributed_product_destroy(struct distributed_product *p)
 {
-    if (!s) return;
-    Cblacs_gridexit(s->context);
-    Cfree_blacs_system_handle(s->handle);
-    free(s->c);
-    free(s);
+    if (!p) return;
+    Cblacs_gridexit(p->context);
+    Cfree_blacs_system_handle(p->handle);
+    free(p->part), free(p->c), free(p);
 }
 
-void distributed_sum_add(struct distributed_sum *s, double alpha, const double *a, int64_t m)
+void distributed_product_reset(struct distributed_product *p)
+{
+    memset(p->c, 0, (size_t)p->rows * (size_t)p->block_b * sizeof *p->c);
+}
+
+/* part += alpha A'B in single precision, then c += part. */
+static void add_single(struct distributed_product *p, double alpha, const float *a,
+                       const float *b, const int *desc_a, const int *desc_b, const int *desc_c)
+{
+    int one = 1, k = desc_a[2];
+    float factor = (float)alpha, none = 0;
+    if (p->square)
+        pssyrk_("U", "T", &p->rows, &k, &factor, a, &one, &one, desc_a, &none, p->part, &one,
+                &one, desc_c);
+    else
+        psgemm_("T", "N", &p->rows, &p->columns, &k, &factor, a, &one, &one, desc_a, b, &one,
+                &one, desc_b, &none, p->part, &one, &one, desc_c);
+    for (int64_t i = 0; i < (int64_t)p->rows * p->block_b; i++) p->c[i] += (double)p->part[i];
+}
+
+void distributed_product_add(struct distributed_product *p, double alpha, const void *a,
+                             const void *b, int64_t m)
 {
     int k = comm_int(m), one = 1;
     double add = 1.0;
     /* type, context, rows, columns, row block, column block, first process (2), leading dim */
-    int desc_a[9] = {1, s->context, k, s->n, k, s->block, 0, 0, k};
-    int desc_c[9] = {1, s->context, s->n, s->n, s->block, s->block, 0, 0, s->n};
-    pdsyrk_("U", "T", &s->n, &k, &alpha, a, &one, &one, desc_a, &add, s->c, &one, &one, desc_c);
+    int desc_a[9] = {1, p->context, k, p->rows, k, p->block_a, 0, 0, k};
+    int desc_b[9] = {1, p->context, k, p->columns, k, p->block_b, 0, 0, k};
+    int desc_c[9] = {1, p->context, p->rows, p->columns, p->block_a, p->block_b, 0, 0, p->rows};
+    if (p->single)
+        add_single(p, alpha, a, b, desc_a, desc_b, desc_c);
+    else if (p->square)
+        pdsyrk_("U", "T", &p->rows, &k, &alpha, a, &one, &one, desc_a, &add, p->c, &one, &one,
+                desc_c);
+    else
+        pdgemm_("T", "N", &p->rows, &p->columns, &k, &alpha, a, &one, &one, desc_a, b, &one,
+                &one, desc_b, &add, p->c, &one, &one, desc_c);
 }
 
-void distributed_sum_gather(const struct distributed_sum *s, double *out)
+double distributed_product_at(const struct distributed_product *p, int64_t row, int64_t column)
 {
-    distributed_gather(s->comm, s->c, s->n, s->n, out);
-    if (!out) return;
-    for (int64_t j = 0; j < s->n; j++)
-        for (int64_t i = 0; i < j; i++) out[i * s->n + j] = out[j * s->n + i];
+    return p->c[column * p->rows + row];
 }

@@ -6,6 +6,7 @@
 #define SHOAL_LINALG_DISTRIBUTED_H
 
 #include <mpi.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -16,27 +17,30 @@ int64_t distributed_block(int64_t n_columns, int size);
 /* The columns of one rank: first and how many. Local. */
 void distributed_range(int64_t n_columns, int size, int rank, int64_t *first, int64_t *count);
 
-/* Collects the columns on rank 0. Collective over comm.
+/* C[a, b] += alpha A'B, or A'A, for tall matrices that are made and added a few rows at a time.
  *
- * own[count, length]      this rank's columns, one after the other
- * out[n_columns, length]  on rank 0, NULL elsewhere */
-void distributed_gather(MPI_Comm comm, const double *own, int64_t n_columns, int64_t length,
-                        double *out);
+ * Every rank has the same number of columns, so that some of them may be padding, which is 0. */
+struct distributed_product;
 
-/* C[n, n] += alpha A'A, for an A that is made and added a few rows at a time. */
-struct distributed_sum;
+/* Starts with C = 0. Collective over comm, which must outlive the product.
+ *
+ * block_a, block_b  columns of each rank; block_b = 0: C = A'A, of which only the entries with
+ *                   row <= column are kept
+ * single            A and B are float; what each addition gives is added up in double
+ * cost              size * block_a * block_b numbers on each rank, half as many more if single */
+enum err_code distributed_product_create(MPI_Comm comm, int64_t block_a, int64_t block_b,
+                                         bool single, struct distributed_product **out,
+                                         struct err *e);
+void distributed_product_destroy(struct distributed_product *p);
+void distributed_product_reset(struct distributed_product *p);
 
-/* Starts with C = 0. Collective over comm, which must outlive the sum.
- * cost     n * count numbers on each rank */
-enum err_code distributed_sum_create(MPI_Comm comm, int64_t n_columns,
-                                     struct distributed_sum **out, struct err *e);
-void distributed_sum_destroy(struct distributed_sum *s);
+/* Adds m rows: a[block_a, m] holds this rank's columns of them one after the other, b[block_b, m]
+ * likewise (NULL with block_b = 0). Collective.
+ * cost     2 m a b flops over all ranks, half for A'A; m numbers of each column travel */
+void distributed_product_add(struct distributed_product *p, double alpha, const void *a,
+                             const void *b, int64_t m);
 
-/* Adds m rows: a[count, m] holds this rank's columns of them one after the other. Collective.
- * cost     m n^2 flops over all ranks; m n numbers travel to each */
-void distributed_sum_add(struct distributed_sum *s, double alpha, const double *a, int64_t m);
-
-/* C on rank 0, both triangles; out is NULL elsewhere. Collective. */
-void distributed_sum_gather(const struct distributed_sum *s, double *out);
+/* C at a row of all and one of this rank's columns. Local. */
+double distributed_product_at(const struct distributed_product *p, int64_t row, int64_t column);
 
 #endif

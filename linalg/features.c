@@ -1,12 +1,10 @@
 /* features.c - see features.h. A further normalisation is a function and a row of
- * normalizations[] here, and a name in enum alignment_normalization. */
+ * normalizations[] here, a further way to clip one of clips[], and a name in alignment.h. */
 #include "linalg/features.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-#include "base/comm.h"
-#include "linalg/distributed.h"
+#include <string.h>
 
 static void normalize_none(double *x, int64_t n, int64_t d)
 {
@@ -41,6 +39,12 @@ static void normalize_standard(double *x, int64_t n, int64_t d)
     }
 }
 
+static void normalize_centre_l2(double *x, int64_t n, int64_t d)
+{
+    features_centre(x, n, d);
+    normalize_l2(x, n, d);
+}
+
 static const struct normalization {
     struct row row;
     void (*apply)(double *x, int64_t n, int64_t d);
@@ -50,6 +54,9 @@ static const struct normalization {
                   normalize_l2},
     [ALIGN_STANDARD] = {{"standard", "every column to mean 0 and standard deviation 1", NULL},
                         normalize_standard},
+    [ALIGN_CENTRE] = {{"centre", "the mean taken from every column", NULL}, features_centre},
+    [ALIGN_CENTRE_L2] = {{"centre_l2", "the same, then every row divided by its length", NULL},
+                         normalize_centre_l2},
 };
 const struct table alignment_normalizations = TABLE("normalization", normalizations);
 
@@ -117,68 +124,115 @@ void features_centre(double *x, int64_t n, int64_t d)
     }
 }
 
-/* One representation into x[n, d]. */
-static enum err_code prepare(const struct representation *r, int64_t n,
-                             const struct alignment_options *o, bool centre, double *x,
-                             struct err *e)
+int64_t features_width(const struct alignment_model *m, int layer)
 {
-    double limit = HUGE_VAL;
-    if (o->clip < 1) {
-        float *scratch = malloc((size_t)(n * r->d) * sizeof *scratch);
-        if (!scratch)
-            return ERR(e, ERR_NOMEM, "no memory to sort %lld features", (long long)(n * r->d));
-        limit = features_threshold(r->x, n * r->d, o->clip, scratch);
-        free(scratch);
-    }
-    for (int64_t i = 0; i < n * r->d; i++) {
-        double value = r->x[i];
-        x[i] = value > limit ? limit : value < -limit ? -limit : value; /* NaN stays */
-    }
-    INVARIANT(o->normalize >= 0 && o->normalize < alignment_normalizations.count);
-    normalizations[o->normalize].apply(x, n, r->d);
-    if (centre) features_centre(x, n, r->d);
-    return ERR_OK;
+    if (layer != ALIGN_CONCAT) return m->layer[layer].d;
+    int64_t d = 0;
+    for (int l = 0; l < m->n_layers; l++) d += m->layer[l].d;
+    return d;
 }
 
-static enum err_code prepare_all(const struct alignment_set *set,
-                                 const struct alignment_options *o, bool centre,
-                                 struct features *f, struct err *e)
+/* ---- clipping ---- */
+
+static void limits_layer(const struct alignment_model *m, int64_t n, double quantile,
+                         float *scratch, double *limit)
+{
+    for (int l = 0; l < m->n_layers; l++)
+        limit[l] = features_threshold(m->layer[l].x, n * m->layer[l].d, quantile, scratch);
+}
+
+static void limits_model(const struct alignment_model *m, int64_t n, double quantile,
+                         float *scratch, double *limit)
+{
+    int64_t d = features_width(m, ALIGN_CONCAT), count = 0;
+    float *all = scratch + n * d;
+    for (int l = 0; l < m->n_layers; l++) {
+        memcpy(all + count, m->layer[l].x, (size_t)(n * m->layer[l].d) * sizeof *all);
+        count += n * m->layer[l].d;
+    }
+    double common = features_threshold(all, count, quantile, scratch);
+    for (int l = 0; l < m->n_layers; l++) limit[l] = common;
+}
+
+/* Mean over samples of the quantile of their entries in all layers, linear between two. */
+static void limits_sample(const struct alignment_model *m, int64_t n, double quantile,
+                          float *scratch, double *limit)
+{
+    int64_t d = features_width(m, ALIGN_CONCAT);
+    double sum = 0, place = quantile * (double)(d - 1);
+    int64_t below = (int64_t)place;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t count = 0;
+        for (int l = 0; l < m->n_layers; l++)
+            for (int64_t j = 0; j < m->layer[l].d; j++)
+                scratch[count++] = fabsf(m->layer[l].x[i * m->layer[l].d + j]);
+        double low = (double)select_kth(scratch, d, below), high = low;
+        if (below + 1 < d) high = (double)select_kth(scratch, d, below + 1);
+        sum += low + (place - (double)below) * (high - low);
+    }
+    for (int l = 0; l < m->n_layers; l++) limit[l] = sum / (double)n;
+}
+
+static const struct clip {
+    struct row row;
+    void (*limits)(const struct alignment_model *m, int64_t n, double quantile, float *scratch,
+                   double *limit);
+} clips[] = {
+    [ALIGN_CLIP_LAYER] = {{"layer", "at the quantile of each layer by itself",
+                           "platonic-rep, remove_outliers of a list"},
+                          limits_layer},
+    [ALIGN_CLIP_MODEL] = {{"model", "at the quantile of all layers of the model",
+                           "platonic-rep, remove_outliers(exact=True)"},
+                          limits_model},
+    [ALIGN_CLIP_SAMPLE] = {{"sample", "at the mean over samples of the quantile of each",
+                            "platonic-rep, remove_outliers(exact=False)"},
+                           limits_sample},
+};
+const struct table alignment_clips = TABLE("clip", clips);
+
+enum err_code features_limits(const struct alignment_model *m, int64_t n,
+                              const struct alignment_options *o, double *limit, struct err *e)
 {
     if (!(o->clip > 0 && o->clip <= 1))
         return ERR(e, ERR_CONFIG, "clip %g: want a quantile above 0 and at most 1", o->clip);
-    f->d = arena_array(&f->arena, (size_t)f->count, sizeof *f->d);
-    f->x = arena_array(&f->arena, (size_t)f->count, sizeof *f->x);
-    if (!f->d || !f->x) return ERR(e, ERR_NOMEM, "no memory for features");
-    for (int64_t i = 0; i < f->count; i++) {
-        const struct representation *r = &set->layer[f->first + i];
-        if (set->n < 1 || r->d < 1)
-            return ERR(e, ERR_SHAPE, "representation %lld is [%lld, %lld]: empty",
-                       (long long)(f->first + i), (long long)set->n, (long long)r->d);
-        f->d[i] = r->d;
-        f->x[i] = arena_array(&f->arena, (size_t)set->n, (size_t)r->d * sizeof(double));
-        if (!f->x[i])
-            return ERR(e, ERR_NOMEM, "no memory for features [%lld, %lld]", (long long)set->n,
-                       (long long)r->d);
-        TRY(prepare(r, set->n, o, centre, f->x[i], e));
-    }
+    for (int l = 0; l < m->n_layers; l++) limit[l] = HUGE_VAL;
+    if (o->clip == 1) return ERR_OK;
+    size_t count = (size_t)(n * features_width(m, ALIGN_CONCAT));
+    float *scratch = malloc(2 * count * sizeof *scratch);
+    if (!scratch) return ERR(e, ERR_NOMEM, "no memory to sort %zu features", count);
+    INVARIANT(o->clip_by >= 0 && o->clip_by < alignment_clips.count);
+    clips[o->clip_by].limits(m, n, o->clip, scratch, limit);
+    free(scratch);
     return ERR_OK;
 }
 
-enum err_code features_create(MPI_Comm comm, const struct alignment_set *set,
-                              const struct alignment_options *o, bool centre,
-                              struct features *out, struct err *e)
+/* One layer into columns [at, at + its d) of x[n, d]. */
+static void copy_layer(const struct representation *r, int64_t n, double limit, int64_t at,
+                       int64_t d, double *x)
 {
-    int rank, size;
-    MPI_Comm_rank(comm, &rank);
-    MPI_Comm_size(comm, &size);
-    *out = (struct features){.n = set->n};
-    distributed_range(set->n_models * set->n_layers, size, rank, &out->first, &out->count);
-    enum err_code rc = comm_agree(comm, prepare_all(set, o, centre, out, e), e);
-    if (rc != ERR_OK) features_clear(out);
-    return rc;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < r->d; j++) {
+            double value = (double)r->x[i * r->d + j]; /* NaN stays */
+            x[i * d + at + j] = value > limit ? limit : value < -limit ? -limit : value;
+        }
 }
 
-void features_clear(struct features *f)
+void features_prepare(const struct alignment_model *m, int layer, int64_t n,
+                      const struct alignment_options *o, const double *limit, double *x)
 {
-    arena_clear(&f->arena);
+    int64_t d = features_width(m, layer), at = 0;
+    for (int l = 0; l < m->n_layers; l++) {
+        if (layer != ALIGN_CONCAT && layer != l) continue;
+        copy_layer(&m->layer[l], n, limit[l], at, d, x);
+        at += m->layer[l].d;
+    }
+    INVARIANT(o->normalize >= 0 && o->normalize < alignment_normalizations.count);
+    normalizations[o->normalize].apply(x, n, d);
+}
+
+bool features_finite(const double *x, int64_t count)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++) sum += x[i] * 0;
+    return sum == 0;
 }

@@ -1,37 +1,30 @@
-/* features.h - a rank's own representations in double precision, clipped, normalised, centred.
- */
+/* features.h - representations in double precision, clipped, normalised, centred. */
 #ifndef SHOAL_LINALG_FEATURES_H
 #define SHOAL_LINALG_FEATURES_H
 
-#include <mpi.h>
-#include <stdbool.h>
 #include <stdint.h>
 
-#include "base/arena.h"
 #include "linalg/alignment.h"
 
-struct features {
-    int64_t n;            /* rows of each */
-    int64_t first, count; /* representations [first, first + count) of the set */
-    int64_t *d;           /* [count] */
-    double **x;           /* [count][n, d] row-major */
-    struct arena arena;   /* holds d and x */
-};
-
-/* Prepares the representations of the set that this rank owns. Collective over comm.
+/* Where the entries of each layer are clamped, HUGE_VAL without clipping. Local.
  *
- * centre   also take the mean from every column
- * errors   ERR_SHAPE for an empty representation; ERR_CONFIG for a clip outside (0, 1];
- *          ERR_NOMEM
- * cost     eight bytes per number */
-enum err_code features_create(MPI_Comm comm, const struct alignment_set *set,
-                              const struct alignment_options *o, bool centre,
-                              struct features *out, struct err *e);
-void features_clear(struct features *f);
+ * limit[n_layers]  by o->clip_by: each layer its own, or all layers of the model one
+ * errors           ERR_CONFIG for a clip outside (0, 1]; ERR_NOMEM
+ * source           minyoungg/platonic-rep, remove_outliers: of a list and of a tensor with
+ *                  exact=True, and of a tensor with exact=False */
+enum err_code features_limits(const struct alignment_model *m, int64_t n,
+                              const struct alignment_options *o, double *limit, struct err *e);
+
+/* One layer, or all side by side (ALIGN_CONCAT), clamped at limit[n_layers] and normalised, into
+ * x[n, d]. Local. */
+void features_prepare(const struct alignment_model *m, int layer, int64_t n,
+                      const struct alignment_options *o, const double *limit, double *x);
+
+/* Features of a layer, or of all side by side. Local. */
+int64_t features_width(const struct alignment_model *m, int layer);
 
 /* The value at place floor(quantile * count) of the sorted |x|: entries beyond it are clamped.
- * scratch[count] is overwritten. Local.
- * source   minyoungg/platonic-rep, remove_outliers(exact=True), of each layer by itself */
+ * scratch[count] is overwritten. Local. */
 double features_threshold(const float *x, int64_t count, double quantile, float *scratch);
 
 /* Takes the mean from every column of x[n, d]. A column that does not vary becomes exactly 0.
@@ -41,5 +34,8 @@ void features_centre(double *x, int64_t n, int64_t d);
 /* Sum of a[i] * b[i] in an order that depends on d alone: the same bits wherever it is
  * computed, and dot(a, b) = dot(b, a). Local. */
 double features_dot(const double *a, const double *b, int64_t d);
+
+/* Are all numbers finite? Local. */
+bool features_finite(const double *x, int64_t count);
 
 #endif

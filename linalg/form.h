@@ -1,10 +1,11 @@
 /* form.h - what an alignment measure computes once of a representation, so that a pair is cheap.
  *
- * A form is one block of memory without pointers: it travels between ranks as bytes. Forms are rows of
- * a table, shared by the measures that start from the same one (the neighbour lists serve eight). */
+ * A form is one block of memory without pointers: it travels between ranks as bytes. Measures
+ * that start from the same thing share a form: the neighbour lists serve eight. */
 #ifndef SHOAL_LINALG_FORM_H
 #define SHOAL_LINALG_FORM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,10 +15,13 @@
 struct form_shape {
     int64_t n, d; /* of the representation */
     int64_t k;    /* of the measure: neighbours, components; 0: it has none */
+    bool single;  /* large products in single precision */
+    double sigma; /* of the RBF kernel; 0: the median distance */
 };
 
 struct form {
     const char *name;
+    bool serves_less; /* made for k, it serves every smaller k */
     /* Bytes of the form, a multiple of 8. Local. */
     size_t (*size)(const struct form_shape *s);
     /* Makes the form of x[n, d], row-major, clipped and normalised as the options say; x may be
@@ -33,6 +37,7 @@ struct form {
 struct form_side {
     struct form_shape shape;
     const void *form;
+    double epsilon; /* added to a normaliser, where the released code has one */
 };
 
 /* A score of two representations of the same n from their forms; NaN where there is nothing to
@@ -41,5 +46,9 @@ typedef double form_pair(const struct form_side *a, const struct form_side *b, v
 
 /* Bytes of scratch for a pair of these shapes. Local. */
 typedef size_t form_scratch(const struct form_shape *a, const struct form_shape *b);
+
+/* values[n, width] with rows permuted, for a form that keeps such rows. Local. */
+void form_permute_rows(int64_t n, int64_t width, const double *values, const int32_t *perm,
+                       double *out);
 
 #endif

@@ -1,18 +1,28 @@
-/* metric.h - the functions behind the rows of alignment_measures; see all_pairs there. */
+/* metric.h - the forms and functions behind the rows of alignment_measures: see form.h for what
+ * a form and a pair function are, and alignment.c for formulas and sources. */
 #ifndef SHOAL_LINALG_METRIC_H
 #define SHOAL_LINALG_METRIC_H
 
-#include "linalg/alignment.h"
+#include "linalg/form.h"
+#include "linalg/gram.h"
+#include "linalg/neighbours.h"
 
-enum err_code metric_cka(MPI_Comm comm, const struct alignment_set *set,
-                         const struct alignment_options *o, double *pair, struct err *e);
-enum err_code metric_cka_unbiased(MPI_Comm comm, const struct alignment_set *set,
-                                  const struct alignment_options *o, double *pair,
-                                  struct err *e);
-enum err_code metric_mutual_knn(MPI_Comm comm, const struct alignment_set *set,
-                                const struct alignment_options *o, double *pair, struct err *e);
+/* metric_knn.c: of form_neighbours */
+form_pair knn_mutual, knn_jaccard, knn_cycle, knn_lcs, knn_edit, knn_rank, knn_cknna,
+    knn_cknna_paper;
+form_scratch knn_scratch;
 
-/* Bytes of scratch that a measure takes on each rank beyond the features. */
-enum { METRIC_BLOCK_BYTES = 64 << 20 };
+/* metric_ties.c: membership of the k nearest with ties at the last place */
+extern const struct form form_ties;
+form_pair knn_mutual_ties;
+
+/* metric_cka.c: of centred features and what they are with themselves */
+extern const struct form form_covariance;
+form_pair cka_by_features, cka_unbiased_by_features;
+form_scratch cka_scratch;
+extern const struct gram gram_cka, gram_cka_unbiased, gram_cka_rbf;
+
+/* metric_rsa.c */
+extern const struct gram gram_rsa, gram_rsa_spearman;
 
 #endif

@@ -1,163 +1,388 @@
-/* metric_cka.c - centred kernel alignment of all pairs as one tall symmetric product.
- *
- * HSIC is an inner product of centred Gram matrices, so with those matrices as columns of a
- * tall A all pairs are A'A. The n^2 rows of A are made tile by tile: every rank computes one
- * tile of the Gram matrix of each of its own representations by dgemm, and the product is added
- * over ranks by ScaLAPACK. Gram matrices are symmetric: tiles below the diagonal are not made,
- * those above count twice. Never more than METRIC_BLOCK_BYTES of tiles exist, whatever n and
- * the number of models.
+/* metric_cka.c - centred kernel alignment: HSIC is an inner product of centred Gram matrices.
  *
  * Features are centred once, which centres the Gram matrix (biased) or costs it nothing but
- * rounding (unbiased: U-centring ignores what is added per row and per column). */
+ * rounding (unbiased: U-centring ignores what is added per row and per column). Two ways give
+ * the same: by tiles of the Gram matrices (gram.h), and by the products A'B of features, which
+ * are cheaper where there are few. */
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/comm.h"
 #include "linalg/blas.h"
-#include "linalg/distributed.h"
 #include "linalg/features.h"
 #include "linalg/metric.h"
 
-enum { TILE_MAX = 256 }; /* larger tiles waste more below the diagonal than dgemm gains */
+/* ---- centred features, for tiles ---- */
 
-struct cka {
-    struct features f;
-    bool unbiased;
-    int64_t side;  /* of a tile */
-    double *tile;  /* [count, side, side] */
-    double *shift; /* [count, n]; unbiased: added to row and column of the Gram matrix */
-    double *trace; /* [count] of the Gram matrix */
+/* In front of shift[n], and of x[n, d] in double or in single precision. */
+struct centred {
+    int64_t n, d;
+    double trace; /* of the Gram matrix */
+    double grand; /* RBF: mean of the kernel */
+    double scale; /* RBF: 1 / (2 sigma^2) */
 };
 
-/* U-centring as something to add: K_ij + shift_i + shift_j off the diagonal, 0 on it.
- * source   Szekely and Rizzo 2014; Song et al. 2012, eq. 5 */
-static void u_centre(const double *x, int64_t n, int64_t d, double *sum, double *shift)
+static size_t centred_size(const struct form_shape *s)
 {
-    for (int64_t j = 0; j < d; j++) sum[j] = 0;
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j < d; j++) sum[j] += x[i * d + j];
-    double total = 0;
+    size_t entry = s->single ? sizeof(float) : sizeof(double);
+    size_t n = (size_t)s->n, d = (size_t)s->d;
+    return sizeof(struct centred) + n * sizeof(double) + (n * d * entry + 7) / 8 * 8;
+}
+
+static double *shifts(const struct centred *c)
+{
+    return (double *)(c + 1);
+}
+
+static void *entries(const struct centred *c)
+{
+    return shifts(c) + c->n;
+}
+
+/* U-centring as something to add: K_ij + shift_i + shift_j off the diagonal, 0 on it. Of centred
+ * features the rows of K sum to 0, those without the diagonal to -K_ii.
+ * source   Szekely and Rizzo 2014; Song et al. 2012, eq. 5 */
+static void u_centre(const double *x, int64_t n, int64_t d, double *shift)
+{
+    double total = 0, m = (double)n;
     for (int64_t i = 0; i < n; i++) {
-        const double *row = x + i * d;
-        shift[i] = features_dot(row, sum, d) - features_dot(row, row, d);
+        shift[i] = -features_dot(x + i * d, x + i * d, d);
         total += shift[i];
     }
-    double m = (double)n;
     for (int64_t i = 0; i < n; i++)
         shift[i] = total / (2 * (m - 1) * (m - 2)) - shift[i] / (m - 2);
 }
 
-/* tile[rows, columns] of the centred Gram matrix of own representation r. */
-static void make_tile(const struct cka *c, int64_t r, int64_t i0, int64_t rows, int64_t j0,
-                      int64_t columns, double *tile)
+static enum err_code centred_make(const struct form_shape *s, double *x, void *form,
+                                  struct err *e)
 {
-    int d = comm_int(c->f.d[r]), m = comm_int(columns), k = comm_int(rows);
-    const double *x = c->f.x[r], one = 1, zero = 0;
-    dgemm_("T", "N", &m, &k, &d, &one, x + j0 * d, &d, x + i0 * d, &d, &zero, tile, &m);
-    if (!c->unbiased) return;
-    const double *shift = c->shift + r * c->f.n;
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j++)
-            tile[i * columns + j] += shift[i0 + i] + shift[j0 + j];
-    if (i0 == j0)
-        for (int64_t i = 0; i < rows; i++) tile[i * columns + i] = 0;
-}
-
-static void add_all_tiles(const struct cka *c, struct distributed_sum *sum)
-{
-    int64_t n = c->f.n;
-    for (int64_t i0 = 0; i0 < n; i0 += c->side)
-        for (int64_t j0 = i0; j0 < n; j0 += c->side) {
-            int64_t rows = n - i0 < c->side ? n - i0 : c->side;
-            int64_t columns = n - j0 < c->side ? n - j0 : c->side;
-            for (int64_t r = 0; r < c->f.count; r++)
-                make_tile(c, r, i0, rows, j0, columns, c->tile + r * rows * columns);
-            distributed_sum_add(sum, i0 == j0 ? 1 : 2, c->tile, rows * columns);
-        }
-}
-
-static enum err_code allocate(struct cka *c, int64_t block, struct err *e)
-{
-    int64_t n = c->f.n;
-    c->side = (int64_t)sqrt(METRIC_BLOCK_BYTES / (8.0 * (double)block));
-    if (c->side < 1) c->side = 1;
-    if (c->side > TILE_MAX) c->side = TILE_MAX;
-    if (c->side > n) c->side = n;
-    struct arena *a = &c->f.arena;
-    c->tile = arena_array(a, (size_t)c->f.count, (size_t)(c->side * c->side) * sizeof(double));
-    c->trace = arena_array(a, (size_t)c->f.count, sizeof(double));
-    c->shift = arena_array(a, (size_t)c->f.count, (size_t)n * sizeof(double));
-    int64_t widest = 0;
-    for (int64_t r = 0; r < c->f.count; r++) widest = fmax(widest, c->f.d[r]);
-    double *sum = arena_array(a, (size_t)widest, sizeof(double));
-    if (!c->tile || !c->trace || !c->shift || !sum)
-        return ERR(e, ERR_NOMEM, "no memory for Gram tiles of %lld representations",
-                   (long long)c->f.count);
-    for (int64_t r = 0; r < c->f.count; r++) {
-        const double *x = c->f.x[r];
-        c->trace[r] = features_dot(x, x, n * c->f.d[r]);
-        if (c->unbiased) u_centre(x, n, c->f.d[r], sum, c->shift + r * n);
-    }
+    struct centred *c = form;
+    (void)e;
+    features_centre(x, s->n, s->d);
+    *c = (struct centred){.n = s->n, .d = s->d};
+    c->trace = features_dot(x, x, s->n * s->d);
+    u_centre(x, s->n, s->d, shifts(c));
+    float *single = entries(c);
+    for (int64_t i = 0; i < s->n * s->d && s->single; i++) single[i] = (float)x[i];
+    if (!s->single) memcpy(entries(c), x, (size_t)(s->n * s->d) * sizeof *x);
     return ERR_OK;
 }
 
-/* From sums of products to scores. What is below rounding of the Gram matrix, 1e-13 of its
- * trace, is a representation without structure (constant rows, or for the unbiased measure a
- * single outlier): like nothing, not even itself. trace[R] is overwritten. */
-static void finish(double *pair, double *trace, int64_t n_representations, double scale,
-                   double epsilon)
+static void centred_permute(const struct form_shape *s, const void *form, const int32_t *perm,
+                            void *out)
 {
-    int64_t R = n_representations;
-    double *root = trace;
-    for (int64_t a = 0; a < R; a++) {
-        double self = pair[a * R + a];
-        root[a] = self > 1e-26 * trace[a] * trace[a] ? sqrt(self * scale) : NAN;
+    const struct centred *from = form;
+    struct centred *to = out;
+    *to = *from;
+    form_permute_rows(s->n, 1, shifts(from), perm, shifts(to));
+    if (!s->single) {
+        form_permute_rows(s->n, s->d, entries(from), perm, entries(to));
+        return;
     }
-    for (int64_t a = 0; a < R; a++)
-        for (int64_t b = 0; b < R; b++)
-            pair[a * R + b] = pair[a * R + b] * scale / (root[a] * root[b] + epsilon);
+    const float *x = entries(from);
+    float *y = entries(to);
+    for (int64_t i = 0; i < s->n; i++)
+        memcpy(y + i * s->d, x + perm[i] * s->d, (size_t)s->d * sizeof *y);
 }
 
-static enum err_code all_pairs(MPI_Comm comm, const struct alignment_set *set,
-                               const struct alignment_options *o, bool unbiased, double *pair,
-                               struct err *e)
+static const struct form form_centred = {"centred features", false, centred_size, centred_make,
+                                         centred_permute};
+
+static void tile_linear(const struct form_shape *s, const void *form, int64_t i0, int64_t rows,
+                        int64_t j0, int64_t columns, double *out)
 {
-    int size;
-    MPI_Comm_size(comm, &size);
-    int64_t n = set->n, n_representations = set->n_models * set->n_layers;
-    struct cka c = {.unbiased = unbiased};
-    TRY(features_create(comm, set, o, true, &c.f, e));
-    struct distributed_sum *sum = NULL;
-    enum err_code rc = allocate(&c, distributed_block(n_representations, size), e);
-    double *trace = arena_array(&c.f.arena, (size_t)n_representations, sizeof *trace);
-    if (!trace) rc = ERR(e, ERR_NOMEM, "no memory for traces");
-    rc = comm_agree(comm, rc, e);
-    if (rc != ERR_OK) goto out;
-    rc = distributed_sum_create(comm, n_representations, &sum, e);
-    if (rc != ERR_OK) goto out;
-    add_all_tiles(&c, sum);
-    distributed_sum_gather(sum, pair);
-    distributed_gather(comm, c.trace, n_representations, 1, trace);
-    double scale = unbiased ? 1 / ((double)n * (double)(n - 3)) : 1;
-    if (pair) finish(pair, trace, n_representations, scale, o->epsilon);
-out:
-    distributed_sum_destroy(sum);
-    features_clear(&c.f);
+    int d = comm_int(s->d), m = comm_int(columns), k = comm_int(rows);
+    const double *x = entries(form), one = 1, zero = 0;
+    dgemm_("T", "N", &m, &k, &d, &one, x + j0 * d, &d, x + i0 * d, &d, &zero, out, &m);
+}
+
+static void tile_unbiased(const struct form_shape *s, const void *form, int64_t i0,
+                          int64_t rows, int64_t j0, int64_t columns, double *out)
+{
+    const double *shift = shifts(form);
+    tile_linear(s, form, i0, rows, j0, columns, out);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++)
+            out[i * columns + j] += shift[i0 + i] + shift[j0 + j];
+    if (i0 == j0)
+        for (int64_t i = 0; i < rows; i++) out[i * columns + i] = 0;
+}
+
+static void tile_linear_single(const struct form_shape *s, const void *form, int64_t i0,
+                               int64_t rows, int64_t j0, int64_t columns, float *out)
+{
+    int d = comm_int(s->d), m = comm_int(columns), k = comm_int(rows);
+    const float *x = entries(form), one = 1, zero = 0;
+    sgemm_("T", "N", &m, &k, &d, &one, x + j0 * d, &d, x + i0 * d, &d, &zero, out, &m);
+}
+
+static void tile_unbiased_single(const struct form_shape *s, const void *form, int64_t i0,
+                                 int64_t rows, int64_t j0, int64_t columns, float *out)
+{
+    const double *shift = shifts(form);
+    tile_linear_single(s, form, i0, rows, j0, columns, out);
+    for (int64_t i = 0; i < rows; i++) {
+        float add = (float)shift[i0 + i], *row = out + i * columns;
+        for (int64_t j = 0; j < columns; j++) row[j] += add + (float)shift[j0 + j];
+    }
+    if (i0 == j0)
+        for (int64_t i = 0; i < rows; i++) out[i * columns + i] = 0;
+}
+
+/* What is below 1e-13 of the trace is rounding of the Gram matrix. */
+static double rounding_of_trace(const struct form_shape *s, const void *form)
+{
+    const struct centred *c = form;
+    double precision = s->single ? 1e-6 : 1e-13;
+    return precision * precision * c->trace * c->trace;
+}
+
+static double unbiased_scale(int64_t n)
+{
+    return 1 / ((double)n * (double)(n - 3));
+}
+
+const struct gram gram_cka = {&form_centred, tile_linear, tile_linear_single, NULL,
+                              rounding_of_trace};
+const struct gram gram_cka_unbiased = {&form_centred, tile_unbiased, tile_unbiased_single,
+                                       unbiased_scale, rounding_of_trace};
+
+/* ---- the RBF kernel ---- */
+
+enum { RBF_ROWS = 128 }; /* of a panel; the same everywhere, so that bits are */
+
+/* panel[rows, n] of squared distances. square[n] of the rows. */
+static void distances(const double *x, const double *square, int64_t n, int64_t d, int64_t i0,
+                      int64_t rows, double *panel)
+{
+    int m = comm_int(n), k = comm_int(rows), depth = comm_int(d);
+    const double minus = -2, zero = 0;
+    dgemm_("T", "N", &m, &k, &depth, &minus, x, &depth, x + i0 * d, &depth, &zero, panel, &m);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < n; j++) {
+            double *at = &panel[i * n + j];
+            *at = i0 + i == j ? 0 : fmax(*at + square[i0 + i] + square[j], 0);
+        }
+}
+
+/* The lower median of the squared distances of different rows, to single precision: found digit
+ * by digit (base 2^16 of the bits of a positive float), so that they are never all kept.
+ * count[1 << 16], panel[RBF_ROWS, n]. */
+static double median_distance(const double *x, const double *square, int64_t n, int64_t d,
+                              int64_t *count, double *panel)
+{
+    uint32_t high = 0;
+    int64_t place = (n * (n - 1) / 2 - 1) / 2;
+    for (int pass = 0; pass < 2; pass++) {
+        memset(count, 0, sizeof *count << 16);
+        for (int64_t i0 = 0; i0 < n; i0 += RBF_ROWS) {
+            int64_t rows = n - i0 < RBF_ROWS ? n - i0 : RBF_ROWS;
+            distances(x, square, n, d, i0, rows, panel);
+            for (int64_t i = 0; i < rows; i++)
+                for (int64_t j = i0 + i + 1; j < n; j++) {
+                    float value = (float)panel[i * n + j];
+                    uint32_t bits;
+                    memcpy(&bits, &value, sizeof bits);
+                    if (pass == 0)
+                        count[bits >> 16]++;
+                    else if (bits >> 16 == high)
+                        count[bits & 0xffff]++;
+                }
+        }
+        uint32_t digit = 0;
+        while (place >= count[digit]) place -= count[digit++];
+        if (pass == 0) high = digit;
+        if (pass == 1) high = high << 16 | digit;
+    }
+    float median;
+    memcpy(&median, &high, sizeof median);
+    return (double)median;
+}
+
+/* Row means of the kernel, as what centring takes away: shift_i = grand / 2 - mean_i. */
+static void rbf_centre(struct centred *c, const double *square, double *panel)
+{
+    int64_t n = c->n;
+    double *shift = shifts(c), grand = 0;
+    for (int64_t i0 = 0; i0 < n; i0 += RBF_ROWS) {
+        int64_t rows = n - i0 < RBF_ROWS ? n - i0 : RBF_ROWS;
+        distances(entries(c), square, n, c->d, i0, rows, panel);
+        for (int64_t i = 0; i < rows; i++) {
+            double sum = 0;
+            for (int64_t j = 0; j < n; j++) sum += exp(-c->scale * panel[i * n + j]);
+            shift[i0 + i] = sum / (double)n;
+            grand += sum / (double)(n * n);
+        }
+    }
+    c->trace = (double)n * (1 - grand);
+    for (int64_t i = 0; i < n; i++) shift[i] = grand / 2 - shift[i];
+}
+
+static enum err_code rbf_make(const struct form_shape *s, double *x, void *form, struct err *e)
+{
+    struct centred *c = form;
+    int64_t n = s->n, d = s->d;
+    double *panel = malloc((size_t)(RBF_ROWS * n) * sizeof *panel);
+    double *square = malloc((size_t)n * sizeof *square);
+    int64_t *count = malloc(sizeof *count << 16);
+    enum err_code rc = ERR_OK;
+    *c = (struct centred){.n = n, .d = d};
+    memset(shifts(c), 0, (size_t)n * sizeof(double));
+    memcpy(entries(c), x, (size_t)(n * d) * sizeof *x);
+    features_centre(entries(c), n, d);
+    if (!panel || !square || !count) {
+        rc = ERR(e, ERR_NOMEM, "no memory for a kernel of %lld rows", (long long)n);
+    } else if (!features_finite(x, n * d)) {
+        c->scale = NAN;
+    } else {
+        const double *y = entries(c);
+        for (int64_t i = 0; i < n; i++) square[i] = features_dot(y + i * d, y + i * d, d);
+        double sigma2 = s->sigma > 0 ? s->sigma * s->sigma
+                                     : median_distance(y, square, n, d, count, panel);
+        c->scale = sigma2 > 0 ? 1 / (2 * sigma2) : NAN;
+        rbf_centre(c, square, panel);
+    }
+    free(panel), free(square), free(count);
     return rc;
 }
 
-enum err_code metric_cka(MPI_Comm comm, const struct alignment_set *set,
-                         const struct alignment_options *o, double *pair, struct err *e)
+static size_t rbf_size(const struct form_shape *s)
 {
-    return all_pairs(comm, set, o, false, pair, e);
+    struct form_shape whole = *s;
+    whole.single = false;
+    return centred_size(&whole);
 }
 
-enum err_code metric_cka_unbiased(MPI_Comm comm, const struct alignment_set *set,
-                                  const struct alignment_options *o, double *pair,
-                                  struct err *e)
+static void rbf_permute(const struct form_shape *s, const void *form, const int32_t *perm,
+                        void *out)
 {
-    if (set->n < 4)
-        return ERR(e, ERR_SHAPE,
-                   "cka_unbiased of %lld probes: its normaliser n (n - 3) wants 4",
-                   (long long)set->n);
-    return all_pairs(comm, set, o, true, pair, e);
+    struct form_shape whole = *s;
+    whole.single = false;
+    centred_permute(&whole, form, perm, out);
+}
+
+static const struct form form_rbf = {"kernel", false, rbf_size, rbf_make, rbf_permute};
+
+static void tile_rbf(const struct form_shape *s, const void *form, int64_t i0, int64_t rows,
+                     int64_t j0, int64_t columns, double *out)
+{
+    const struct centred *c = form;
+    const double *x = entries(c), *shift = shifts(c);
+    tile_linear(s, form, i0, rows, j0, columns, out);
+    for (int64_t i = 0; i < rows; i++) {
+        const double *row = x + (i0 + i) * s->d;
+        double square = features_dot(row, row, s->d);
+        for (int64_t j = 0; j < columns; j++) {
+            const double *other = x + (j0 + j) * s->d;
+            double *at = &out[i * columns + j];
+            double distance = square + features_dot(other, other, s->d) - 2 * *at;
+            if (i0 + i == j0 + j) distance = 0;
+            *at = exp(-c->scale * fmax(distance, 0)) + shift[i0 + i] + shift[j0 + j];
+        }
+    }
+}
+
+const struct gram gram_cka_rbf = {&form_rbf, tile_rbf, NULL, NULL, rounding_of_trace};
+
+/* ---- by products of features ---- */
+
+/* In front of square[n] (of the rows) and x[n, d]. */
+struct covariance {
+    int64_t n, d;
+    double trace;
+    double self, self_unbiased; /* HSIC of the representation with itself */
+};
+
+static size_t covariance_size(const struct form_shape *s)
+{
+    size_t n = (size_t)s->n, d = (size_t)s->d;
+    return sizeof(struct covariance) + n * sizeof(double) + n * d * sizeof(double);
+}
+
+static double *squares(const struct covariance *c)
+{
+    return (double *)(c + 1);
+}
+
+static double *features(const struct covariance *c)
+{
+    return squares(c) + c->n;
+}
+
+size_t cka_scratch(const struct form_shape *a, const struct form_shape *b)
+{
+    return (size_t)(a->d * b->d) * sizeof(double);
+}
+
+/* Sum of the squares of A'B = sum of K_ij L_ij. */
+static double cross(const struct covariance *a, const struct covariance *b, double *product)
+{
+    int n = comm_int(a->n), p = comm_int(a->d), q = comm_int(b->d);
+    const double one = 1, zero = 0;
+    dgemm_("N", "T", &q, &p, &n, &one, features(b), &q, features(a), &p, &zero, product, &q);
+    return features_dot(product, product, a->d * b->d);
+}
+
+/* From sum K L to U-centred K and L: of centred features, without the diagonal. */
+static double u_centred(const struct covariance *a, const struct covariance *b, double product)
+{
+    double n = (double)a->n, both = features_dot(squares(a), squares(b), a->n);
+    return product - both + a->trace * b->trace / ((n - 1) * (n - 2)) - 2 * both / (n - 2);
+}
+
+static enum err_code covariance_make(const struct form_shape *s, double *x, void *form,
+                                     struct err *e)
+{
+    struct covariance *c = form;
+    double *product = malloc(cka_scratch(s, s));
+    if (!product)
+        return ERR(e, ERR_NOMEM, "no memory for products of %lld features", (long long)s->d);
+    features_centre(x, s->n, s->d);
+    *c = (struct covariance){.n = s->n, .d = s->d};
+    memcpy(features(c), x, (size_t)(s->n * s->d) * sizeof *x);
+    for (int64_t i = 0; i < s->n; i++) {
+        squares(c)[i] = features_dot(x + i * s->d, x + i * s->d, s->d);
+        c->trace += squares(c)[i];
+    }
+    c->self = cross(c, c, product);
+    c->self_unbiased = u_centred(c, c, c->self);
+    free(product);
+    return ERR_OK;
+}
+
+static void covariance_permute(const struct form_shape *s, const void *form,
+                               const int32_t *perm, void *out)
+{
+    const struct covariance *from = form;
+    struct covariance *to = out;
+    *to = *from;
+    form_permute_rows(s->n, 1, squares(from), perm, squares(to));
+    form_permute_rows(s->n, s->d, features(from), perm, features(to));
+}
+
+const struct form form_covariance = {"covariances", false, covariance_size, covariance_make,
+                                     covariance_permute};
+
+/* Root of HSIC with itself; NaN where it is rounding, which differences of large sums leave more
+ * of than tiles do. */
+static double root(const struct covariance *c, double self, double scale)
+{
+    return self > 1e-13 * c->trace * c->trace ? sqrt(self * scale) : NAN;
+}
+
+double cka_by_features(const struct form_side *a, const struct form_side *b, void *scratch)
+{
+    const struct covariance *x = a->form, *y = b->form;
+    double roots = root(x, x->self, 1) * root(y, y->self, 1);
+    return cross(x, y, scratch) / (roots + a->epsilon);
+}
+
+double cka_unbiased_by_features(const struct form_side *a, const struct form_side *b,
+                                void *scratch)
+{
+    const struct covariance *x = a->form, *y = b->form;
+    double scale = unbiased_scale(x->n);
+    double roots = root(x, x->self_unbiased, scale) * root(y, y->self_unbiased, scale);
+    return u_centred(x, y, cross(x, y, scratch)) * scale / (roots + a->epsilon);
 }

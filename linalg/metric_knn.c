@@ -1,233 +1,272 @@
-/* metric_knn.c - how many nearest neighbours two representations share.
- *
- * Every rank finds the neighbours of its own representations once. The lists then travel around
- * a ring of ranks, half way, and every rank counts what its own lists share with the visiting
- * ones.
- *
- * A blocked product gives other last bits than a plain one, and other ones on another number of
- * ranks. So it decides only what it can decide beyond its error; the rest is decided by
- * features_dot, whose bits depend on the two rows alone. Neighbours are therefore exact, rows
- * that are bit-identical tie exactly, and of a tie the lower index wins. */
-#include <float.h>
+/* metric_knn.c - what two sets of neighbour lists have in common. A further measure is a pair
+ * function here, its declaration in metric.h and a row of alignment_measures. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/comm.h"
-#include "linalg/blas.h"
-#include "linalg/distributed.h"
-#include "linalg/features.h"
 #include "linalg/metric.h"
+#include "linalg/neighbours.h"
 
-enum { PANEL_ROWS = 128 };
-
-struct near {
-    double similarity;
-    int32_t index;
+/* The lists of both sides. */
+struct both {
+    int64_t n, k, stride_a, stride_b;
+    const int32_t *a, *b;
+    const double *similarity_a, *similarity_b, *mean_a, *mean_b;
 };
 
-/* Scratch of the search in one representation. */
-struct search {
-    int64_t n, k, rows;
-    double *panel;     /* [rows, n] similarities */
-    double *norm;      /* [n] of the rows of x */
-    double *heap;      /* [k] */
-    struct near *near; /* [n] candidates too close to call */
-};
-
-/* The k-th largest of s[n], by a heap of the k largest so far with the least of them on top. */
-static double kth_largest(const double *s, int64_t n, int64_t k, double *heap)
+/* False where one of them has no neighbours. */
+static bool open_both(const struct form_side *a, const struct form_side *b, struct both *p)
 {
-    for (int64_t i = 0; i < k; i++) heap[i] = -HUGE_VAL;
-    for (int64_t j = 0; j < n; j++) {
-        if (!(s[j] > heap[0])) continue;
-        int64_t at = 0;
-        for (int64_t child = 1; child < k; child = 2 * at + 1) {
-            if (child + 1 < k && heap[child + 1] < heap[child]) child++;
-            if (s[j] <= heap[child]) break;
-            heap[at] = heap[child];
-            at = child;
-        }
-        heap[at] = s[j];
-    }
-    return heap[0];
+    const struct neighbour_lists *x = a->form, *y = b->form;
+    *p = (struct both){x->n,      a->shape.k,      x->k,
+ y->k, neighbours_indices(x),      neighbours_indices(y),
+                       neighbours_similarities(x), neighbours_similarities(y), neighbours_means(x), neighbours_means(y)};
+    return x->finite && y->finite;
 }
 
-static int nearer(const void *a, const void *b)
+size_t knn_scratch(const struct form_shape *a, const struct form_shape *b)
 {
-    const struct near *x = a, *y = b;
-    if (x->similarity != y->similarity) return x->similarity > y->similarity ? -1 : 1;
-    return x->index < y->index ? -1 : 1;
+    size_t n = (size_t)a->n, k = (size_t)(a->k > b->k ? a->k : b->k);
+    return n * sizeof(int32_t) + 4 * n * sizeof(double) + 2 * (k + 1) * sizeof(int64_t);
 }
 
-/* The k neighbours of row i of x[n, d] in ascending order, from blocked similarities s[n],
- * which are overwritten. error bounds how far s is from features_dot. */
-static void pick(struct search *w, const double *x, int64_t d, int64_t i, double *s,
-                 double error, int32_t *list)
+/* Marks the places 1..k of a list in mark[n], or takes the marks away. */
+static void mark_list(int32_t *mark, const int32_t *list, int64_t k, bool set)
 {
-    s[i] = -HUGE_VAL;
-    double last = kth_largest(s, w->n, w->k, w->heap);
-    double low = last - 2 * error, high = last + 2 * error;
-    int64_t sure = 0, open = 0;
-    for (int64_t j = 0; j < w->n; j++) {
-        sure += s[j] > high;
-        if (s[j] >= low && s[j] <= high) w->near[open++].index = (int32_t)j;
-    }
-    if (sure + open > w->k) {
-        for (int64_t j = 0; j < open; j++)
-            w->near[j].similarity = features_dot(x + i * d, x + w->near[j].index * d, d);
-        qsort(w->near, (size_t)open, sizeof *w->near, nearer);
-        for (int64_t j = w->k - sure; j < open; j++) s[w->near[j].index] = -HUGE_VAL;
-    }
-    int64_t count = 0;
-    for (int64_t j = 0; j < w->n; j++)
-        if (s[j] >= low) list[count++] = (int32_t)j;
-    INVARIANT(count == w->k);
+    for (int64_t j = 0; j < k; j++) mark[list[j]] = set ? (int32_t)j + 1 : 0;
 }
 
-/* Neighbour lists of x[n, d]; a first entry of -1 says that x is not finite. */
-static void find_neighbours(struct search *w, const double *x, int64_t d, int32_t *lists)
+/* Mean over rows of row(shared entries, ...). */
+static double mean_overlap(const struct form_side *a, const struct form_side *b, void *scratch,
+                           double (*of_row)(int64_t shared, int64_t k))
 {
-    double longest = 0;
-    for (int64_t i = 0; i < w->n; i++) {
-        w->norm[i] = sqrt(features_dot(x + i * d, x + i * d, d));
-        if (!isfinite(w->norm[i])) {
-            lists[0] = -1;
-            return;
-        }
-        longest = fmax(longest, w->norm[i]);
+    struct both p;
+    if (!open_both(a, b, &p)) return NAN;
+    int32_t *mark = memset(scratch, 0, (size_t)p.n * sizeof *mark);
+    double sum = 0;
+    for (int64_t i = 0; i < p.n; i++) {
+        const int32_t *x = p.a + i * p.stride_a, *y = p.b + i * p.stride_b;
+        int64_t shared = 0;
+        mark_list(mark, x, p.k, true);
+        for (int64_t j = 0; j < p.k; j++) shared += mark[y[j]] != 0;
+        mark_list(mark, x, p.k, false);
+        sum += of_row(shared, p.k);
     }
-    int n = comm_int(w->n), depth = comm_int(d);
-    const double one = 1, zero = 0;
-    for (int64_t i0 = 0; i0 < w->n; i0 += w->rows) {
-        int rows = comm_int(w->n - i0 < w->rows ? w->n - i0 : w->rows);
-        dgemm_("T", "N", &n, &rows, &depth, &one, x, &depth, x + i0 * d, &depth, &zero,
-               w->panel, &n);
-        for (int64_t i = i0; i < i0 + rows; i++) {
-            /* Each of the two sums is within d roundings (DBL_EPSILON / 2) of the truth. */
-            double error = DBL_EPSILON * (double)(d + 2) * w->norm[i] * longest;
-            pick(w, x, d, i, w->panel + (i - i0) * w->n, error, lists + i * w->k);
-        }
-    }
+    return sum / (double)p.n;
 }
 
-/* Entries that two sets of n ascending lists share. */
-static int64_t shared(const int32_t *a, const int32_t *b, int64_t n, int64_t k)
+static double count_of(int64_t shared, int64_t k)
 {
+    (void)k;
+    return (double)shared; /* sums of whole numbers are exact */
+}
+
+double knn_mutual(const struct form_side *a, const struct form_side *b, void *scratch)
+{
+    return mean_overlap(a, b, scratch, count_of) / (double)a->shape.k;
+}
+
+static double jaccard_of(int64_t shared, int64_t k)
+{
+    return (double)shared / (double)(2 * k - shared);
+}
+
+double knn_jaccard(const struct form_side *a, const struct form_side *b, void *scratch)
+{
+    return mean_overlap(a, b, scratch, jaccard_of);
+}
+
+static bool holds(const int32_t *list, int64_t k, int32_t what)
+{
+    for (int64_t j = 0; j < k; j++)
+        if (list[j] == what) return true;
+    return false;
+}
+
+double knn_cycle(const struct form_side *a, const struct form_side *b, void *scratch)
+{
+    struct both p;
+    (void)scratch;
+    if (!open_both(a, b, &p)) return NAN;
     int64_t hits = 0;
-    for (int64_t row = 0; row < n; row++, a += k, b += k)
-        for (int64_t i = 0, j = 0; i < k && j < k;) {
-            int32_t x = a[i], y = b[j];
-            hits += x == y;
-            i += x <= y;
-            j += y <= x;
+    for (int64_t i = 0; i < p.n; i++) {
+        bool back = false;
+        for (int64_t j = 0; j < p.k && !back; j++) {
+            int64_t there = p.b[i * p.stride_b + j];
+            back = holds(p.a + there * p.stride_a, p.k, (int32_t)i);
         }
-    return hits;
+        hits += back;
+    }
+    return (double)hits / (double)p.n;
 }
 
-/* Lists of this rank and of the rank whose lists are visiting. */
-struct overlap {
-    int64_t n, k, n_representations, first, count;
-    int32_t *own, *visiting, *next; /* [block, n, k] */
-    double *score; /* [count, n_representations]; ELSEWHERE: not counted here */
+/* Longest common subsequence of two lists; row holds 2 (k + 1) numbers. */
+static int64_t lcs(const int32_t *x, const int32_t *y, int64_t k, int64_t *row)
+{
+    int64_t *above = row, *here = row + k + 1;
+    memset(row, 0, (size_t)(2 * (k + 1)) * sizeof *row);
+    for (int64_t i = 1; i <= k; i++) {
+        for (int64_t j = 1; j <= k; j++) {
+            int64_t longest = above[j] > here[j - 1] ? above[j] : here[j - 1];
+            here[j] = x[i - 1] == y[j - 1] ? above[j - 1] + 1 : longest;
+        }
+        int64_t *swap = above;
+        above = here;
+        here = swap;
+    }
+    return above[k];
+}
+
+/* Levenshtein distance with unit costs. */
+static int64_t edits(const int32_t *x, const int32_t *y, int64_t k, int64_t *row)
+{
+    int64_t *above = row, *here = row + k + 1;
+    for (int64_t j = 0; j <= k; j++) above[j] = j;
+    for (int64_t i = 1; i <= k; i++) {
+        here[0] = i;
+        for (int64_t j = 1; j <= k; j++) {
+            int64_t least = above[j - 1] + (x[i - 1] != y[j - 1]);
+            if (above[j] + 1 < least) least = above[j] + 1;
+            if (here[j - 1] + 1 < least) least = here[j - 1] + 1;
+            here[j] = least;
+        }
+        int64_t *swap = above;
+        above = here;
+        here = swap;
+    }
+    return above[k];
+}
+
+/* Sum over rows of a function of both lists. */
+static double sum_lists(const struct both *p, int64_t *row,
+                        int64_t (*of)(const int32_t *x, const int32_t *y, int64_t k,
+                                      int64_t *row))
+{
+    int64_t sum = 0;
+    for (int64_t i = 0; i < p->n; i++)
+        sum += of(p->a + i * p->stride_a, p->b + i * p->stride_b, p->k, row);
+    return (double)sum;
+}
+
+double knn_lcs(const struct form_side *a, const struct form_side *b, void *scratch)
+{
+    struct both p;
+    return open_both(a, b, &p) ? sum_lists(&p, scratch, lcs) / (double)p.n : NAN;
+}
+
+double knn_edit(const struct form_side *a, const struct form_side *b, void *scratch)
+{
+    struct both p;
+    if (!open_both(a, b, &p)) return NAN;
+    return 1 - sum_lists(&p, scratch, edits) / (double)(p.n * p.k);
+}
+
+double knn_rank(const struct form_side *a, const struct form_side *b, void *scratch)
+{
+    struct both p;
+    if (!open_both(a, b, &p)) return NAN;
+    int32_t *mark = memset(scratch, 0, (size_t)p.n * sizeof *mark);
+    double sum = 0;
+    for (int64_t i = 0; i < p.n; i++) {
+        const int32_t *x = p.a + i * p.stride_a, *y = p.b + i * p.stride_b;
+        double row = 0, most = 0;
+        int64_t shared = 0;
+        mark_list(mark, x, p.k, true);
+        for (int64_t j = 0; j < p.k; j++) {
+            double r = mark[y[j]], q = (double)(j + 1);
+            if (r == 0) continue;
+            row += 2 / ((1 + fabs(r - q)) * (r + q));
+            most += 1 / (double)++shared;
+        }
+        mark_list(mark, x, p.k, false);
+        if (shared) sum += row / most;
+    }
+    return sum / (double)p.n;
+}
+
+/* ---- kernel alignment of neighbours ---- */
+
+/* Of pairs (i, j) whose j is in both lists of i: K and L there. */
+struct masked {
+    double *row_k, *row_l, *column_k, *column_l; /* [n] sums */
+    double product;                              /* sum of K_ij L_ji where both are there */
 };
 
-static const double ELSEWHERE = -1;
-
-static void count_visiting(struct overlap *o, int64_t first, int64_t count)
+/* L_ji where it is not masked, else 0. */
+static double reverse(const struct both *p, int64_t i, int64_t j)
 {
-    int64_t size = o->n * o->k;
-    for (int64_t a = 0; a < o->count; a++)
-        for (int64_t b = 0; b < count; b++) {
-            if (first == o->first && b < a) continue;
-            const int32_t *x = o->own + a * size, *y = o->visiting + b * size;
-            bool finite = x[0] >= 0 && y[0] >= 0;
-            o->score[a * o->n_representations + first + b] =
-                finite ? (double)shared(x, y, o->n, o->k) / (double)size : NAN;
-        }
+    if (!holds(p->a + j * p->stride_a, p->k, (int32_t)i)) return 0;
+    for (int64_t t = 0; t < p->k; t++)
+        if (p->b[j * p->stride_b + t] == i) return p->similarity_b[j * p->stride_b + t];
+    return 0;
 }
 
-/* Collective. Half of the ring is enough: a pair is seen by one of its two owners. */
-static void count_all(MPI_Comm comm, struct overlap *o)
+/* HSIC, unbiased, of M o K and M o L with M_ij = 1 where j is a neighbour of i on both sides. */
+static double masked_hsic(const struct both *p, void *scratch)
 {
-    int rank, size;
-    MPI_Comm_rank(comm, &rank);
-    MPI_Comm_size(comm, &size);
-    int64_t block = distributed_block(o->n_representations, size);
-    MPI_Datatype lists;
-    MPI_Type_contiguous(comm_int(o->n * o->k), MPI_INT32_T, &lists);
-    MPI_Type_commit(&lists);
-    memcpy(o->visiting, o->own, (size_t)(o->count * o->n * o->k) * sizeof *o->own);
-    for (int step = 0; step <= size / 2; step++) {
-        int64_t first, count;
-        distributed_range(o->n_representations, size, (rank + step) % size, &first, &count);
-        count_visiting(o, first, count);
-        if (step == size / 2) break;
-        MPI_Sendrecv(o->visiting, comm_int(count), lists, (rank + size - 1) % size, 0, o->next,
-                     comm_int(block), lists, (rank + 1) % size, 0, comm, MPI_STATUS_IGNORE);
-        int32_t *swap = o->visiting;
-        o->visiting = o->next;
-        o->next = swap;
+    int64_t n = p->n, k = p->k;
+    double *sums = memset(scratch, 0, (size_t)(4 * n) * sizeof(double) +
+                                          (size_t)n * sizeof(int32_t));
+    struct masked m = {sums, sums + n, sums + 2 * n, sums + 3 * n, 0};
+    int32_t *mark = (int32_t *)(sums + 4 * n);
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t *x = p->a + i * p->stride_a, *y = p->b + i * p->stride_b;
+        mark_list(mark, x, k, true);
+        for (int64_t j = 0; j < k; j++) {
+            if (!mark[y[j]]) continue;
+            double in_k = p->similarity_a[i * p->stride_a + mark[y[j]] - 1];
+            double in_l = p->similarity_b[i * p->stride_b + j];
+            m.row_k[i] += in_k;
+            m.row_l[i] += in_l;
+            m.column_k[y[j]] += in_k;
+            m.column_l[y[j]] += in_l;
+            m.product += in_k * reverse(p, i, y[j]);
+        }
+        mark_list(mark, x, k, false);
     }
-    MPI_Type_free(&lists);
+    double all_k = 0, all_l = 0, cross = 0, size = (double)n;
+    for (int64_t i = 0; i < n; i++) {
+        all_k += m.row_k[i];
+        all_l += m.row_l[i];
+        cross += m.column_k[i] * m.row_l[i];
+    }
+    return (m.product + all_k * all_l / ((size - 1) * (size - 2)) - 2 * cross / (size - 2)) /
+           (size * (size - 3));
 }
 
-static enum err_code allocate(struct arena *a, struct search *w, struct overlap *o,
-                              int64_t block, struct err *e)
+/* Sum over the same pairs of K and L less the mean of their row. */
+static double masked_centred(const struct both *p, void *scratch)
 {
-    int64_t size = o->n * o->k;
-    w->rows = METRIC_BLOCK_BYTES / (8 * w->n);
-    w->rows = w->rows < 1 ? 1 : w->rows > PANEL_ROWS ? PANEL_ROWS : w->rows;
-    w->panel = arena_array(a, (size_t)w->rows, (size_t)w->n * sizeof *w->panel);
-    w->norm = arena_array(a, (size_t)w->n, sizeof *w->norm);
-    w->heap = arena_array(a, (size_t)w->k, sizeof *w->heap);
-    w->near = arena_array(a, (size_t)w->n, sizeof *w->near);
-    o->own = arena_array(a, (size_t)block, (size_t)size * sizeof *o->own);
-    o->visiting = arena_array(a, (size_t)block, (size_t)size * sizeof *o->visiting);
-    o->next = arena_array(a, (size_t)block, (size_t)size * sizeof *o->next);
-    o->score =
-        arena_array(a, (size_t)o->count, (size_t)o->n_representations * sizeof *o->score);
-    if (!w->panel || !w->norm || !w->heap || !w->near || !o->own || !o->visiting || !o->next ||
-        !o->score)
-        return ERR(e, ERR_NOMEM, "no memory for neighbours of %lld representations",
-                   (long long)o->count);
-    for (int64_t i = 0; i < o->count * o->n_representations; i++) o->score[i] = ELSEWHERE;
-    return ERR_OK;
+    int32_t *mark = memset(scratch, 0, (size_t)p->n * sizeof *mark);
+    double sum = 0;
+    for (int64_t i = 0; i < p->n; i++) {
+        const int32_t *x = p->a + i * p->stride_a, *y = p->b + i * p->stride_b;
+        mark_list(mark, x, p->k, true);
+        for (int64_t j = 0; j < p->k; j++)
+            if (mark[y[j]])
+                sum += (p->similarity_a[i * p->stride_a + mark[y[j]] - 1] - p->mean_a[i]) *
+                       (p->similarity_b[i * p->stride_b + j] - p->mean_b[i]);
+        mark_list(mark, x, p->k, false);
+    }
+    return sum;
 }
 
-enum err_code metric_mutual_knn(MPI_Comm comm, const struct alignment_set *set,
-                                const struct alignment_options *o, double *pair, struct err *e)
+static double normalised(const struct form_side *a, const struct form_side *b, void *scratch,
+                         double (*of)(const struct both *p, void *scratch))
 {
-    if (o->k < 1 || o->k >= set->n)
-        return ERR(e, ERR_CONFIG, "mutual_knn@%lld of %lld probes: k must be 1 to %lld",
-                   (long long)o->k, (long long)set->n, (long long)set->n - 1);
-    int size;
-    MPI_Comm_size(comm, &size);
-    int64_t n_representations = set->n_models * set->n_layers;
-    struct features f;
-    TRY(features_create(comm, set, o, false, &f, e));
-    struct search w = {.n = f.n, .k = o->k};
-    struct overlap overlap = {.n = f.n,
-                              .k = o->k,
-                              .n_representations = n_representations,
-                              .first = f.first,
-                              .count = f.count};
-    int64_t block = distributed_block(n_representations, size);
-    enum err_code rc = comm_agree(comm, allocate(&f.arena, &w, &overlap, block, e), e);
-    if (rc != ERR_OK) goto out;
-    for (int64_t r = 0; r < f.count; r++)
-        find_neighbours(&w, f.x[r], f.d[r], overlap.own + r * f.n * o->k);
-    count_all(comm, &overlap);
-    distributed_gather(comm, overlap.score, n_representations, n_representations, pair);
-    if (!pair) goto out;
-    for (int64_t a = 0; a < n_representations; a++)
-        for (int64_t b = 0; b < a; b++) {
-            double *ab = &pair[a * n_representations + b];
-            double *ba = &pair[b * n_representations + a];
-            if (*ab == ELSEWHERE) *ab = *ba;
-            *ba = *ab;
-        }
-out:
-    features_clear(&f);
-    return rc;
+    struct both ab, aa, bb;
+    if (!open_both(a, b, &ab) || !open_both(a, a, &aa) || !open_both(b, b, &bb)) return NAN;
+    double self_a = of(&aa, scratch), self_b = of(&bb, scratch), root = sqrt(self_a * self_b);
+    if (!(root > 0)) return NAN;
+    return of(&ab, scratch) / (root + a->epsilon);
+}
+
+double knn_cknna(const struct form_side *a, const struct form_side *b, void *scratch)
+{
+    return normalised(a, b, scratch, masked_hsic);
+}
+
+double knn_cknna_paper(const struct form_side *a, const struct form_side *b,
+                              void *scratch)
+{
+    return normalised(a, b, scratch, masked_centred);
 }

@@ -1,0 +1,298 @@
+/* tall.c - a measure with a gram over all pairs, as one tall product: see gram.h.
+ *
+ * The grid is 1 x size: a rank holds the columns of its own models of the second group, with the
+ * rows of all models of the first, so that it finishes whole pairs of models by itself. Models
+ * differ in layers: every rank has as many columns as the one with most, the rest is padding. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/comm.h"
+#include "linalg/all_pairs_inner.h"
+#include "linalg/distributed.h"
+#include "linalg/features.h"
+#include "linalg/gram.h"
+
+enum { TILE_MAX = 256 }; /* larger tiles waste more below the diagonal than dgemm gains */
+
+/* One of the two groups. */
+struct columns {
+    struct bank *bank;  /* [size] layouts; this rank's has its forms */
+    int64_t block;      /* columns of each rank */
+    void *tile;         /* [block, side, side]; padding stays 0 */
+    double *square;     /* [size * block] inner product of each with itself, then its root */
+    const char *form;   /* of this rank, as they are or permuted */
+};
+
+struct tall {
+    const struct run *run;
+    const struct alignment_task *task;
+    const struct gram *gram;
+    bool single, same; /* one group with itself */
+    bool rooted;       /* squares are roots: they stay as they are */
+    int64_t side;
+    struct columns a, b;
+    char *permuted;
+    struct distributed_product *product;
+    double *null, *z; /* [own pairs, K], [K] */
+};
+
+static struct bank *mine(const struct tall *t, const struct columns *c)
+{
+    return &c->bank[t->run->rank];
+}
+
+static double sum_squares_single(const float *x, int64_t count)
+{
+    double sum[8] = {0};
+    int64_t i = 0;
+    for (; i + 8 <= count; i += 8)
+        for (int l = 0; l < 8; l++) sum[l] += (double)x[i + l] * (double)x[i + l];
+    for (; i < count; i++) sum[0] += (double)x[i] * (double)x[i];
+    return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+}
+
+/* Tiles of own representations. Their squares are added up, times the weight. */
+static void make_tiles(struct tall *t, struct columns *c, int64_t i0, int64_t rows, int64_t j0,
+                       int64_t columns, double weight)
+{
+    const struct bank *b = mine(t, c);
+    int64_t size = rows * columns;
+    for (int64_t r = 0; r < b->n_candidates; r++) {
+        const struct candidate *at = &b->candidate[r];
+        const void *form = c->form + at->at;
+        double *square = &c->square[t->run->rank * c->block + r];
+        if (t->single) {
+            float *tile = (float *)c->tile + r * size;
+            t->gram->tile_single(&at->shape, form, i0, rows, j0, columns, tile);
+            if (!t->rooted) *square += weight * sum_squares_single(tile, size);
+        } else {
+            double *tile = (double *)c->tile + r * size;
+            t->gram->tile(&at->shape, form, i0, rows, j0, columns, tile);
+            if (!t->rooted) *square += weight * features_dot(tile, tile, size);
+        }
+    }
+}
+
+/* The product over all tiles. Collective. */
+static void multiply(struct tall *t)
+{
+    int64_t n = t->run->groups->a->n;
+    bool apart = !t->same || t->b.form != t->a.form;
+    for (int64_t i0 = 0; i0 < n; i0 += t->side)
+        for (int64_t j0 = i0; j0 < n; j0 += t->side) {
+            int64_t rows = n - i0 < t->side ? n - i0 : t->side;
+            int64_t columns = n - j0 < t->side ? n - j0 : t->side;
+            double weight = i0 == j0 ? 1 : 2;
+            make_tiles(t, &t->a, i0, rows, j0, columns, weight);
+            if (apart) make_tiles(t, &t->b, i0, rows, j0, columns, weight);
+            distributed_product_add(t->product, weight, t->a.tile, apart ? t->b.tile : NULL,
+                                    rows * columns);
+        }
+}
+
+/* Roots of what representations are with themselves, NaN where that is rounding. Collective. */
+static void take_roots(struct tall *t, struct columns *c, double scale)
+{
+    const struct bank *b = mine(t, c);
+    double *own = c->square + t->run->rank * c->block;
+    for (int64_t r = 0; r < b->n_candidates; r++) {
+        const struct candidate *at = &b->candidate[r];
+        double least = t->gram->rounding(&at->shape, b->form + at->at);
+        own[r] = own[r] > least ? sqrt(own[r] * scale) : NAN;
+    }
+    MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, c->square, comm_int(c->block), MPI_DOUBLE,
+                  t->run->comm);
+}
+
+/* The best layers of model a of rank p and own model b. Only rows up to the column are kept of a
+ * product of one group with itself. */
+static struct best best_layers(const struct tall *t, int p, int64_t a, int64_t b, bool mirrored)
+{
+    const struct bank *x = &t->a.bank[p], *y = mine(t, &t->b);
+    struct best best = {NAN, ALIGN_NO_LAYER, ALIGN_NO_LAYER};
+    int64_t first = t->run->rank * t->b.block;
+    double scale = t->gram->scale ? t->gram->scale(t->run->groups->a->n) : 1;
+    for (int64_t i = x->begin[a]; i < x->begin[a + 1]; i++)
+        for (int64_t j = y->begin[b]; j < y->begin[b + 1]; j++) {
+            if (!pairs_may_match(t->task->measure, &x->candidate[i], &y->candidate[j]))
+                continue;
+            int64_t row = p * t->a.block + i, column = j;
+            double roots = t->a.square[row] * t->b.square[first + j];
+            if (mirrored && row > first + column) {
+                int64_t swap = row;
+                row = first + column;
+                column = swap - first;
+            }
+            double sum = distributed_product_at(t->product, row, column);
+            pairs_offer(&best, t->task->measure,
+                        sum * scale / (roots + t->run->options->epsilon), x->candidate[i].layer,
+                        y->candidate[j].layer);
+        }
+    return best;
+}
+
+/* Calls pair for every wanted pair whose second model is own. */
+static bool each_pair(struct tall *t,
+                      bool (*pair)(struct tall *t, int p, int64_t a, int64_t b, void *self),
+                      void *self)
+{
+    const struct alignment_groups *g = t->run->groups;
+    const struct bank *own = mine(t, &t->b);
+    for (int p = 0; p < t->run->size; p++)
+        for (int64_t a = 0; a < t->a.bank[p].count; a++)
+            for (int64_t b = 0; b < own->count; b++) {
+                int64_t i = t->a.bank[p].first + a, j = own->first + b;
+                if (t->same && i > j) continue;
+                if (g->wanted[i * g->b->n_models + j] && !pair(t, p, a, b, self)) return false;
+            }
+    return true;
+}
+
+static bool add_pair(struct tall *t, int p, int64_t a, int64_t b, void *self)
+{
+    struct alignment_pair *new = pairs_add(self);
+    if (!new) return false;
+    struct best best = best_layers(t, p, a, b, t->same);
+    new->task = (int32_t)(t->task - t->run->task);
+    new->a = (int32_t)(t->run->groups->first_a + t->a.bank[p].first + a);
+    new->b = (int32_t)(t->run->groups->first_b + mine(t, &t->b)->first + b);
+    new->score = best.score;
+    new->layer_a = best.layer_a;
+    new->layer_b = best.layer_b;
+    return true;
+}
+
+/* ---- the null ---- */
+
+struct sample {
+    double *next;
+    int64_t stride;
+};
+
+static bool add_sample(struct tall *t, int p, int64_t a, int64_t b, void *self)
+{
+    struct sample *s = self;
+    *s->next = best_layers(t, p, a, b, false).score;
+    s->next += s->stride;
+    return true;
+}
+
+/* One product for every permutation of the second group. Collective. */
+static void sample_null(struct tall *t)
+{
+    const struct alignment_null *null = t->run->null;
+    const struct bank *b = mine(t, &t->b);
+    t->b.form = t->permuted;
+    for (int64_t k = 0; k < null->count; k++) {
+        const int32_t *perm = null->perm + k * t->run->groups->a->n;
+        for (int64_t r = 0; r < b->n_candidates; r++) {
+            const struct candidate *at = &b->candidate[r];
+            b->kind->permute(&at->shape, b->form + at->at, perm, t->permuted + at->at);
+        }
+        distributed_product_reset(t->product);
+        multiply(t);
+        struct sample s = {t->null + k, null->count};
+        each_pair(t, add_sample, &s);
+    }
+}
+
+/* Pairs [begin, out->count) are calibrated. Collective. */
+static enum err_code calibrate(struct tall *t, int64_t begin, struct alignment_pairs *out,
+                               struct err *e)
+{
+    const struct run *r = t->run;
+    int64_t count = out->count - begin, K = r->null->count;
+    t->null = malloc((size_t)(count * K + 1) * sizeof *t->null);
+    t->z = malloc((size_t)K * sizeof *t->z);
+    t->permuted = malloc(mine(t, &t->b)->bytes + 8);
+    size_t tile = (size_t)(t->side * t->side) * (t->single ? sizeof(float) : sizeof(double));
+    if (t->same) t->b.tile = calloc((size_t)t->b.block, tile);
+    enum err_code rc =
+        t->null && t->z && t->permuted && t->b.tile
+            ? ERR_OK
+            : ERR(e, ERR_NOMEM, "no memory for the null of %lld pairs", (long long)count);
+    rc = comm_agree(r->comm, rc, e);
+    if (rc == ERR_OK) {
+        distributed_product_destroy(t->product);
+        rc = distributed_product_create(r->comm, t->a.block, t->b.block, t->single,
+                                        &t->product, e);
+    }
+    if (rc == ERR_OK) sample_null(t);
+    for (int64_t i = 0; i < count && rc == ERR_OK; i++)
+        pairs_calibrate(r->null, t->task, t->null + i * K, t->z,
+                        r->most + (t->task - r->task) * K, &out->pair[begin + i]);
+    return rc;
+}
+
+/* ---- start and end ---- */
+
+static enum err_code plan_columns(const struct tall *t, const struct alignment_set *set,
+                                  struct columns *c, struct err *e)
+{
+    const struct run *r = t->run;
+    c->bank = calloc((size_t)r->size, sizeof *c->bank);
+    if (!c->bank) return ERR(e, ERR_NOMEM, "no memory for %d ranks", r->size);
+    for (int p = 0; p < r->size; p++) {
+        TRY(bank_plan(set, t->gram->form, t->task->k, r->options, p, r->size, &c->bank[p], e));
+        if (c->bank[p].n_candidates > c->block) c->block = c->bank[p].n_candidates;
+    }
+    TRY(bank_fill(mine(t, c), set, r->options, e));
+    c->form = mine(t, c)->form;
+    c->square = calloc((size_t)(r->size * c->block) + 1, sizeof *c->square);
+    return c->square ? ERR_OK : ERR(e, ERR_NOMEM, "no memory for representations");
+}
+
+/* Local. */
+static enum err_code allocate(struct tall *t, struct err *e)
+{
+    const struct alignment_groups *g = t->run->groups;
+    TRY(plan_columns(t, g->a, &t->a, e));
+    if (!t->same) TRY(plan_columns(t, g->b, &t->b, e));
+    size_t entry = t->single ? sizeof(float) : sizeof(double);
+    int64_t block = t->a.block + (t->same ? t->a.block : t->b.block);
+    t->side = (int64_t)sqrt((double)GRAM_BLOCK_BYTES / ((double)entry * (double)(block + 1)));
+    if (t->side < 1) t->side = 1;
+    if (t->side > TILE_MAX) t->side = TILE_MAX;
+    if (t->side > g->a->n) t->side = g->a->n;
+    size_t tile = (size_t)(t->side * t->side) * entry;
+    t->a.tile = calloc((size_t)t->a.block + 1, tile);
+    if (!t->same) t->b.tile = calloc((size_t)t->b.block + 1, tile);
+    if (t->a.tile && (t->same || t->b.tile)) return ERR_OK;
+    return ERR(e, ERR_NOMEM, "no memory for tiles of %lld representations", (long long)block);
+}
+
+static void clear_columns(struct columns *c, int size)
+{
+    for (int p = 0; p < size && c->bank; p++) bank_clear(&c->bank[p]);
+    free(c->bank), free(c->square);
+}
+
+enum err_code tall_product(const struct run *r, const struct alignment_task *task,
+                           struct alignment_pairs *out, struct err *e)
+{
+    struct tall t = {.run = r, .task = task, .gram = task->measure->gram};
+    t.single = r->options->precision == ALIGN_SINGLE && t.gram->tile_single;
+    t.same = r->groups->a == r->groups->b;
+    int64_t begin = out->count;
+    enum err_code rc = comm_agree(r->comm, allocate(&t, e), e);
+    if (rc == ERR_OK)
+        rc = distributed_product_create(r->comm, t.a.block, t.same ? 0 : t.b.block, t.single,
+                                        &t.product, e);
+    if (rc == ERR_OK) {
+        if (t.same) t.b = t.a, t.b.tile = NULL;
+        multiply(&t);
+        double scale = t.gram->scale ? t.gram->scale(r->groups->a->n) : 1;
+        take_roots(&t, &t.a, scale);
+        if (!t.same) take_roots(&t, &t.b, scale);
+        t.rooted = true;
+        if (!each_pair(&t, add_pair, out)) rc = ERR(e, ERR_NOMEM, "no memory for scores");
+        rc = comm_agree(r->comm, rc, e);
+    }
+    if (rc == ERR_OK && r->null->count) rc = calibrate(&t, begin, out, e);
+    distributed_product_destroy(t.product);
+    clear_columns(&t.a, r->size);
+    if (!t.same) clear_columns(&t.b, r->size);
+    free(t.a.tile), free(t.b.tile), free(t.permuted), free(t.null), free(t.z);
+    return rc;
+}
