@@ -1,8 +1,8 @@
 /* calibration.h - what an alignment score is worth: against the scores of the same two
  * representations after the rows of one were permuted, alone and among many pairs.
  *
- * A null sample holds K scores T_b of permuted rows; T is the score as observed. Of a score that
- * is the best of several (layers, say) the whole search is repeated for each permutation.
+ * A null sample holds K scores T_b of permuted rows; T is the score as observed. Of a score
+ * that is the best of several (layers, say) the whole search is repeated for each permutation.
  * source   arXiv 2602.14486 (Aristotelian): the gated score; Phipson and Smyth, Permutation
  *          p-values should never be zero, 2010 */
 #ifndef SHOAL_LINALG_CALIBRATION_H
@@ -32,8 +32,8 @@ struct calibration {
     double null_mean, null_sd; /* of the T_b, with K in the denominator */
 };
 
-/* Calibrates the score T = observed from null[K]; of a dissimilarity with <= for >= and order from
- * the other end. calibrated > 0 if and only if p <= alpha.
+/* Calibrates the score T = observed from null[K]; of a dissimilarity with <= for >= and order
+ * from the other end. calibrated > 0 if and only if p <= alpha.
  *
  * NaN      T: all but the moments are NaN. T_b: less alike than any number, left out of the
  *          moments; where the threshold is thereby infinite, calibrated is NaN. K = 0: all NaN
@@ -49,8 +49,8 @@ struct calibration calibration_of(const struct calibration_rule *rule, double ob
  *          (Benjamini and Yekutieli, 2001) */
 void calibration_fdr(int64_t n, const double *p, double *q);
 
-/* z[K] of the null scores and *z_observed, by the mean and the standard deviation of all K + 1, so
- * that under the null all are alike; 0 where the scores are all the same. What statistics of
+/* z[K] of the null scores and *z_observed, by the mean and the standard deviation of all K + 1,
+ * so that under the null all are alike; 0 where the scores are all the same. What statistics of
  * different pairs have in common. Of a dissimilarity pass the negative scores.
  *
  * NaN      observed: all are NaN. A null score: -infinity, and left out of the moments

@@ -1,6 +1,6 @@
-/* permutation_moments.c - sums over the ways in which two pairs of rows may have rows in common,
- * and the gamma distribution's tail as a function of z and the skewness, which stays accurate as
- * the skewness goes to 0. */
+/* permutation_moments.c - sums over the ways in which two pairs of rows may have rows in
+ * common, and the gamma distribution's tail as a function of z and the skewness, which stays
+ * accurate as the skewness goes to 0. */
 #include "linalg/permutation_moments.h"
 
 #include <math.h>
@@ -87,8 +87,9 @@ struct permutation_traces permutation_traces_dense(int64_t n, const double *k)
 /* Ways in which an ordered pair may have rows in common with another, (i, j). */
 enum { SAME, SWAPPED, FIRST, SECOND, CHAIN, APART, PATTERNS };
 
-/* pattern[p]: sum of the products a_ij a_kl of all two pairs (i, j), (k, l) of the pattern, once
- * the mean has been taken from each entry: the variance does not depend on it, its rounding does. */
+/* pattern[p]: sum of the products a_ij a_kl of all two pairs (i, j), (k, l) of the pattern,
+ * once the mean has been taken from each entry: the variance does not depend on it, its
+ * rounding does. */
 static void patterns(int64_t n, const struct permutation_sums *s, double pattern[PATTERNS])
 {
     double shared = s->sum * s->sum / (double)n, each = shared / (double)(n - 1);
@@ -185,8 +186,8 @@ static double upper_fraction(double a, double x)
     return out;
 }
 
-/* The tail beyond z of the standardised gamma distribution of shape a = 4 / skewness^2: its variable
- * is 2 / skewness (x - a) / a. w: exponent of the density. */
+/* The tail beyond z of the standardised gamma distribution of shape a = 4 / skewness^2: its
+ * variable is 2 / skewness (x - a) / a. w: exponent of the density. */
 static double gamma_tail(double z, double skewness, double w)
 {
     double a = 4 / (skewness * skewness), x = a + 2 * z / skewness;
@@ -200,14 +201,12 @@ static double gamma_tail(double z, double skewness, double w)
     return skewness < 0 ? 1 - upper : upper;
 }
 
-/* The same for skewness near 0: a normal tail of a bent z, and the first two terms of the rest. */
+/* The same for skewness near 0: a normal tail of a bent z, and the first term of the rest. */
 static double nearly_normal_tail(double z, double skewness, double w)
 {
-    double eta = copysign(sqrt(2 * w), z) * skewness / 2, b = skewness * skewness / 4;
-    double first = -1.0 / 3 + eta * (1.0 / 12 + eta * (-2.0 / 135 + eta * (1.0 / 864)));
-    double second = -1.0 / 540 - eta / 288;
-    double rest = skewness / 2 * exp(-w) / sqrt(2 * M_PI) * (first + b * second);
-    return 0.5 * erfc(copysign(sqrt(w), z)) + rest;
+    double eta = copysign(sqrt(2 * w), z) * skewness / 2;
+    double rest = -1.0 / 3 + eta * (1.0 / 12 + eta * (-2.0 / 135 + eta / 864));
+    return 0.5 * erfc(copysign(sqrt(w), z)) + skewness / 2 * exp(-w) / sqrt(2 * M_PI) * rest;
 }
 
 double permutation_tail(double observed, double mean, double sd, double skewness)

@@ -1,4 +1,5 @@
-/* test_calibration.c - permutations, calibrated scores, many tests at once; the reference's nulls. */
+/* test_calibration.c - permutations, calibrated scores, many tests at once; the reference's
+ * nulls. */
 #include <math.h>
 #include <string.h>
 
@@ -50,8 +51,8 @@ START_TEST(test_permutations_are_a_function_of_key_and_index)
 }
 END_TEST
 
-/* All 24 orders of 4 rows 1000 times each: the chi-squared statistic of 23 degrees of freedom is
- * below 49.7 in all but one of 1000 draws; the draw is fixed. */
+/* All 24 orders of 4 rows 1000 times each: the chi-squared statistic of 23 degrees of freedom
+ * is below 49.7 in all but one of 1000 draws; the draw is fixed. */
 START_TEST(test_permutations_are_uniform)
 {
     double count[256] = {0}, chi = 0;
@@ -152,12 +153,12 @@ START_TEST(test_above_the_threshold_means_p_of_at_most_alpha)
     int above = 0;
     for (int t = 0; t < 3000; t++) {
         double null[60];
-        struct calibration_rule rule = {0.05 * (double)(1 + rng_below(&draw, 6)), 10, false};
+        const struct calibration_rule rule = {(double)(1 + rng_below(&draw, 19)) / 20, 100,
+                                              false};
         int64_t K = 1 + (int64_t)rng_below(&draw, 60);
         for (int64_t b = 0; b < K; b++) null[b] = (double)rng_below(&draw, 30); /* ties */
         null[0] += 8;
         double observed = (double)rng_below(&draw, 40);
-        rule.best = 100;
         struct calibration c = calibration_of(&rule, observed, K, null);
         ck_assert_int_eq(c.calibrated > 0, c.p <= rule.alpha + 1e-12);
         above += c.calibrated > 0;
@@ -271,8 +272,9 @@ START_TEST(test_max_t_counts_maxima)
 }
 END_TEST
 
-/* Twelve statistics of nothing, half of them copies and of different size: the smallest adjusted p is
- * at most 0.1 in one of ten worlds (standard deviation of the share of 600: 0.012). */
+/* Twelve statistics of nothing, half of them copies and of different size: the smallest
+ * adjusted p is at most 0.1 in one of ten worlds (standard deviation of the share of 600:
+ * 0.012). */
 START_TEST(test_max_t_holds_the_familywise_level)
 {
     enum { K = 39, PAIRS = 12, WORLDS = 600 };
@@ -298,7 +300,8 @@ END_TEST
 
 /* ---- the reference's nulls ---- */
 
-/* Two representations: Gram matrices of their normalised rows, and who is a neighbour of whom. */
+/* Two representations: Gram matrices of their normalised rows, and who is a neighbour of
+ * whom. */
 struct sides {
     int64_t n;
     double *gram[2], *moved; /* moved: of the second, its rows permuted */
@@ -341,7 +344,8 @@ static double mutual(struct sides *s, const int32_t *perm)
     return (double)hits / (double)(s->n * NEIGHBOURS);
 }
 
-/* The share of rows that are a neighbour on one side of one of their neighbours on the other. */
+/* The share of rows that are a neighbour on one side of one of their neighbours on the
+ * other. */
 static double cycle(struct sides *s, const int32_t *perm)
 {
     int64_t hits = 0;
