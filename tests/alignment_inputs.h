@@ -26,7 +26,7 @@ static int lcg_small(uint64_t *s)
     return (int)(lcg_u32(s) >> 24) % 5 - 2;
 }
 
-static double lcg_gauss(uint64_t *s)
+static inline double lcg_gauss(uint64_t *s)
 {
     double u = (lcg_u32(s) + 0.5) / 4294967296.0, v = (lcg_u32(s) + 0.5) / 4294967296.0;
     return sqrt(-2 * log(u)) * cos(2 * M_PI * v);

@@ -112,8 +112,8 @@ static double *twin_prepared(const float *x, int64_t n, int64_t d, struct alignm
     return out;
 }
 
-static double twin(const char *measure, struct alignment_options o, int64_t n, int64_t d_a,
-                   const float *x_a, int64_t d_b, const float *x_b)
+static inline double twin(const char *measure, struct alignment_options o, int64_t n,
+                          int64_t d_a, const float *x_a, int64_t d_b, const float *x_b)
 {
     const struct alignment_measure *m;
     ck_assert_int_eq(alignment_parse(measure, &m, &o, NULL), ERR_OK);
