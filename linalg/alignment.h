@@ -69,7 +69,7 @@ struct alignment_measure {
     int64_t least_n;       /* fewest probes for which it is defined */
     double range[2];       /* INFINITY: the parameter */
     double self;           /* score with itself; INFINITY: the parameter; NAN: not fixed */
-    int64_t (*wants_rows)(int64_t d); /* fewer probes than this mean little; NULL: never */
+    bool (*few_rows)(const struct form_shape *s); /* so few probes mean little; NULL: never */
     /* By pairs: */
     const struct form *form;
     form_pair *pair;

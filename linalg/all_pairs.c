@@ -14,6 +14,7 @@
 #include "linalg/all_pairs_inner.h"
 #include "linalg/calibration.h"
 #include "linalg/distributed.h"
+#include "linalg/gram.h"
 
 /* ---- what both ways share ---- */
 
@@ -37,8 +38,7 @@ struct alignment_pair *pairs_add(struct alignment_pairs *list)
 {
     if (list->count == list->capacity) {
         int64_t capacity = 2 * list->capacity + 64;
-        struct alignment_pair *grown =
-            realloc(list->pair, (size_t)capacity * sizeof *grown);
+        struct alignment_pair *grown = realloc(list->pair, (size_t)capacity * sizeof *grown);
         if (!grown) return NULL;
         list->pair = grown;
         list->capacity = capacity;
@@ -106,7 +106,7 @@ static struct form_side side_of(const struct walk *w, const struct member *x, in
                                 int64_t k)
 {
     const struct candidate *at = &x->bank->candidate[x->bank->begin[x->m] + c];
-    struct form_side s = {at->shape, x->form + at->at - x->base, w->run->options->epsilon};
+    struct form_side s = {at->shape, x->form + at->at - x->base};
     s.shape.k = k;
     return s;
 }
@@ -209,8 +209,7 @@ static enum err_code calibrate_pairs(struct walk *w, const struct member *visito
             const struct alignment_pair *p = &out->pair[begin + i];
             bool visits_b = p->b == visitor->number;
             int64_t number = visits_b ? p->a : p->b;
-            struct member own =
-                own_member(w, number - w->run->groups->first_a - w->own.first);
+            struct member own = own_member(w, number - w->run->groups->first_a - w->own.first);
             w->null[i * null->count + k] =
                 best_layers(w, &w->run->task[p->task], visits_b ? &own : &permuted,
                             visits_b ? &permuted : &own)
@@ -270,8 +269,8 @@ static void measure_room(const struct walk *w, size_t *scratch, size_t *model, s
         const struct bank *b = &w->bank[p];
         if (b->bytes > *bytes) *bytes = b->bytes;
         for (int64_t m = 0; m < b->count; m++) {
-            size_t end = b->begin[m + 1] < b->n_candidates ? b->candidate[b->begin[m + 1]].at
-                                                           : b->bytes;
+            size_t end =
+                b->begin[m + 1] < b->n_candidates ? b->candidate[b->begin[m + 1]].at : b->bytes;
             size_t size = end - b->candidate[b->begin[m]].at;
             if (size > *model) *model = size;
         }
@@ -397,8 +396,7 @@ static enum err_code collect(const struct run *r, const struct alignment_pairs *
     if (r->rank != 0) MPI_Send(own->pair, comm_int(own->count), pair, 0, 0, r->comm);
     for (int p = 0; p < r->size && r->rank == 0; p++) {
         struct alignment_pair *to = out->pair + out->count;
-        if (p == 0 && own->count)
-            memcpy(to, own->pair, (size_t)own->count * sizeof *to);
+        if (p == 0 && own->count) memcpy(to, own->pair, (size_t)own->count * sizeof *to);
         if (p > 0) MPI_Recv(to, comm_int(count[p]), pair, p, 0, r->comm, MPI_STATUS_IGNORE);
         out->count += count[p];
     }
@@ -424,8 +422,7 @@ static enum err_code run_tasks(const struct run *r, struct alignment_pairs *own,
         int n = 0;
         for (int u = t; u < r->n_tasks; u++) {
             const struct alignment_task *other = &r->task[u];
-            if (taken[u] || other->measure->form != form ||
-                !goes_by_pairs(r, other->measure) ||
+            if (taken[u] || other->measure->form != form || !goes_by_pairs(r, other->measure) ||
                 (other->k != first->k && !form->serves_less))
                 continue;
             taken[u] = true;
@@ -443,8 +440,13 @@ enum err_code alignment_all_pairs(MPI_Comm comm, const struct alignment_groups *
                                   struct alignment_pairs *out, struct err *e)
 {
     INVARIANT(n_tasks <= ALIGNMENT_MAX_TASKS);
-    struct run r = {.comm = comm, .groups = groups, .task = task, .n_tasks = n_tasks,
-                    .options = o, .null = null, .most = most};
+    struct run r = {.comm = comm,
+                    .groups = groups,
+                    .task = task,
+                    .n_tasks = n_tasks,
+                    .options = o,
+                    .null = null,
+                    .most = most};
     MPI_Comm_rank(comm, &r.rank);
     MPI_Comm_size(comm, &r.size);
     for (int t = 0; t < n_tasks; t++) {

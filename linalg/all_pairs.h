@@ -27,9 +27,9 @@ struct alignment_null {
  * calibration is NaN. */
 struct alignment_pair {
     int32_t task, a, b;
-    int32_t layer_a, layer_b;                /* of the best score; ALIGN_NO_LAYER, ALIGN_CONCAT */
+    int32_t layer_a, layer_b; /* of the best score; ALIGN_NO_LAYER, ALIGN_CONCAT */
     double score, p_value, threshold, calibrated;
-    double null_mean, null_sd, null_z;       /* z of the score among those of its null */
+    double null_mean, null_sd, null_z; /* z of the score among those of its null */
     double null_skewness;
     double exact_mean, exact_sd, exact_tail; /* of all permutations, at the best layers */
 };

@@ -22,7 +22,8 @@ static struct candidate candidate_of(const struct alignment_model *m, int place,
                                   .d = features_width(m, c.layer),
                                   .k = k,
                                   .single = o->precision == ALIGN_SINGLE,
-                                  .sigma = o->sigma};
+                                  .sigma = o->sigma,
+                                  .epsilon = o->epsilon};
     if (layer >= 0) {
         c.is_input = m->layer[layer].is_input && m->n_layers > 1;
         c.is_logits = m->layer[layer].is_logits;
@@ -41,8 +42,8 @@ static enum err_code check_layers(const struct alignment_model *m, int64_t numbe
 }
 
 enum err_code bank_plan(const struct alignment_set *set, const struct form *kind, int64_t k,
-                        const struct alignment_options *o, int rank, int size,
-                        struct bank *out, struct err *e)
+                        const struct alignment_options *o, int rank, int size, struct bank *out,
+                        struct err *e)
 {
     *out = (struct bank){.kind = kind};
     struct bank *b = out;
@@ -82,11 +83,9 @@ enum err_code bank_fill(struct bank *b, const struct alignment_set *set,
     double *x = malloc((size_t)(set->n * widest) * sizeof *x);
     double *limit = malloc((size_t)deepest * sizeof *limit);
     b->form = malloc(b->bytes + 8);
-    enum err_code rc =
-        x && limit && b->form
-            ? ERR_OK
-            : ERR(e, ERR_NOMEM, "no memory for %.3g GB of %s", 1e-9 * (double)b->bytes,
-                  b->kind->name);
+    enum err_code rc = x && limit && b->form ? ERR_OK
+                                             : ERR(e, ERR_NOMEM, "no memory for %.3g GB of %s",
+                                                   1e-9 * (double)b->bytes, b->kind->name);
     for (int64_t m = 0; m < b->count && rc == ERR_OK; m++) {
         const struct alignment_model *model = &set->model[b->first + m];
         rc = features_limits(model, set->n, o, limit, e);
@@ -107,12 +106,4 @@ void bank_clear(struct bank *b)
     free(b->candidate);
     free(b->form);
     *b = (struct bank){0};
-}
-
-struct form_side bank_side(const struct bank *b, const char *form, int64_t c, int64_t k,
-                           const struct alignment_options *o)
-{
-    struct form_side side = {b->candidate[c].shape, form + b->candidate[c].at, o->epsilon};
-    side.shape.k = k;
-    return side;
 }

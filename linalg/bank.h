@@ -16,7 +16,7 @@ struct candidate {
 
 struct bank {
     const struct form *kind;
-    int64_t first, count;        /* models [first, first + count) of the set */
+    int64_t first, count;         /* models [first, first + count) of the set */
     int64_t n_candidates, *begin; /* [count + 1] candidates of each model */
     struct candidate *candidate;
     size_t bytes; /* of all forms */
@@ -27,17 +27,13 @@ struct bank {
  * k        of the form's lists or components
  * errors   ERR_SHAPE for an empty representation; ERR_NOMEM */
 enum err_code bank_plan(const struct alignment_set *set, const struct form *kind, int64_t k,
-                        const struct alignment_options *o, int rank, int size,
-                        struct bank *out, struct err *e);
+                        const struct alignment_options *o, int rank, int size, struct bank *out,
+                        struct err *e);
 
 /* Makes the forms of a bank of this rank's models. Local.
  * errors   ERR_NOMEM, those of features_limits */
 enum err_code bank_fill(struct bank *b, const struct alignment_set *set,
                         const struct alignment_options *o, struct err *e);
 void bank_clear(struct bank *b);
-
-/* The side of candidate c, from the forms at `form`. Local. */
-struct form_side bank_side(const struct bank *b, const char *form, int64_t c, int64_t k,
-                           const struct alignment_options *o);
 
 #endif

@@ -17,11 +17,11 @@ struct form_shape {
     int64_t k;    /* of the measure: neighbours, components; 0: it has none */
     bool single;  /* large products in single precision */
     double sigma; /* of the RBF kernel; 0: the median distance */
+    double epsilon; /* of the released code: added to a normaliser; 0: nothing is */
 };
 
 struct form {
     const char *name;
-    bool serves_less; /* made for k, it serves every smaller k */
     /* Bytes of the form, a multiple of 8. Local. */
     size_t (*size)(const struct form_shape *s);
     /* Makes the form of x[n, d], row-major, clipped and normalised as the options say; x may be
@@ -31,13 +31,13 @@ struct form {
     /* The form of the same features with row i taken from row perm[i]. Local. */
     void (*permute)(const struct form_shape *s, const void *form, const int32_t *perm,
                     void *out);
+    bool serves_less; /* made for k, it serves every smaller k */
 };
 
 /* One side of a pair. */
 struct form_side {
     struct form_shape shape;
     const void *form;
-    double epsilon; /* added to a normaliser, where the released code has one */
 };
 
 /* A score of two representations of the same n from their forms; NaN where there is nothing to

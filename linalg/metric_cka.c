@@ -86,7 +86,7 @@ static void centred_permute(const struct form_shape *s, const void *form, const 
         memcpy(y + i * s->d, x + perm[i] * s->d, (size_t)s->d * sizeof *y);
 }
 
-static const struct form form_centred = {"centred features", false, centred_size, centred_make,
+static const struct form form_centred = {"centred features", centred_size, centred_make,
                                          centred_permute};
 
 static void tile_linear(const struct form_shape *s, const void *form, int64_t i0, int64_t rows,
@@ -238,8 +238,8 @@ static enum err_code rbf_make(const struct form_shape *s, double *x, void *form,
     } else {
         const double *y = entries(c);
         for (int64_t i = 0; i < n; i++) square[i] = features_dot(y + i * d, y + i * d, d);
-        double sigma2 = s->sigma > 0 ? s->sigma * s->sigma
-                                     : median_distance(y, square, n, d, count, panel);
+        double sigma2 =
+            s->sigma > 0 ? s->sigma * s->sigma : median_distance(y, square, n, d, count, panel);
         c->scale = sigma2 > 0 ? 1 / (2 * sigma2) : NAN;
         rbf_centre(c, square, panel);
     }
@@ -262,7 +262,7 @@ static void rbf_permute(const struct form_shape *s, const void *form, const int3
     centred_permute(&whole, form, perm, out);
 }
 
-static const struct form form_rbf = {"kernel", false, rbf_size, rbf_make, rbf_permute};
+static const struct form form_rbf = {"kernel", rbf_size, rbf_make, rbf_permute};
 
 static void tile_rbf(const struct form_shape *s, const void *form, int64_t i0, int64_t rows,
                      int64_t j0, int64_t columns, double *out)
@@ -361,7 +361,7 @@ static void covariance_permute(const struct form_shape *s, const void *form,
     form_permute_rows(s->n, s->d, features(from), perm, features(to));
 }
 
-const struct form form_covariance = {"covariances", false, covariance_size, covariance_make,
+const struct form form_covariance = {"covariances", covariance_size, covariance_make,
                                      covariance_permute};
 
 /* Root of HSIC with itself; NaN where it is rounding, which differences of large sums leave more
@@ -375,7 +375,7 @@ double cka_by_features(const struct form_side *a, const struct form_side *b, voi
 {
     const struct covariance *x = a->form, *y = b->form;
     double roots = root(x, x->self, 1) * root(y, y->self, 1);
-    return cross(x, y, scratch) / (roots + a->epsilon);
+    return cross(x, y, scratch) / (roots + a->shape.epsilon);
 }
 
 double cka_unbiased_by_features(const struct form_side *a, const struct form_side *b,
@@ -384,5 +384,5 @@ double cka_unbiased_by_features(const struct form_side *a, const struct form_sid
     const struct covariance *x = a->form, *y = b->form;
     double scale = unbiased_scale(x->n);
     double roots = root(x, x->self_unbiased, scale) * root(y, y->self_unbiased, scale);
-    return u_centred(x, y, cross(x, y, scratch)) * scale / (roots + a->epsilon);
+    return u_centred(x, y, cross(x, y, scratch)) * scale / (roots + a->shape.epsilon);
 }

@@ -17,9 +17,16 @@ struct both {
 static bool open_both(const struct form_side *a, const struct form_side *b, struct both *p)
 {
     const struct neighbour_lists *x = a->form, *y = b->form;
-    *p = (struct both){x->n,      a->shape.k,      x->k,
- y->k, neighbours_indices(x),      neighbours_indices(y),
-                       neighbours_similarities(x), neighbours_similarities(y), neighbours_means(x), neighbours_means(y)};
+    *p = (struct both){x->n,
+                       a->shape.k,
+                       x->k,
+                       y->k,
+                       neighbours_indices(x),
+                       neighbours_indices(y),
+                       neighbours_similarities(x),
+                       neighbours_similarities(y),
+                       neighbours_means(x),
+                       neighbours_means(y)};
     return x->finite && y->finite;
 }
 
@@ -35,9 +42,9 @@ static void mark_list(int32_t *mark, const int32_t *list, int64_t k, bool set)
     for (int64_t j = 0; j < k; j++) mark[list[j]] = set ? (int32_t)j + 1 : 0;
 }
 
-/* Mean over rows of row(shared entries, ...). */
-static double mean_overlap(const struct form_side *a, const struct form_side *b, void *scratch,
-                           double (*of_row)(int64_t shared, int64_t k))
+/* Sum over rows of a function of how many entries are shared. */
+static double sum_overlap(const struct form_side *a, const struct form_side *b, void *scratch,
+                          double (*of_row)(int64_t shared, int64_t k))
 {
     struct both p;
     if (!open_both(a, b, &p)) return NAN;
@@ -51,7 +58,7 @@ static double mean_overlap(const struct form_side *a, const struct form_side *b,
         mark_list(mark, x, p.k, false);
         sum += of_row(shared, p.k);
     }
-    return sum / (double)p.n;
+    return sum;
 }
 
 static double count_of(int64_t shared, int64_t k)
@@ -62,7 +69,7 @@ static double count_of(int64_t shared, int64_t k)
 
 double knn_mutual(const struct form_side *a, const struct form_side *b, void *scratch)
 {
-    return mean_overlap(a, b, scratch, count_of) / (double)a->shape.k;
+    return sum_overlap(a, b, scratch, count_of) / (double)(a->shape.n * a->shape.k);
 }
 
 static double jaccard_of(int64_t shared, int64_t k)
@@ -72,7 +79,7 @@ static double jaccard_of(int64_t shared, int64_t k)
 
 double knn_jaccard(const struct form_side *a, const struct form_side *b, void *scratch)
 {
-    return mean_overlap(a, b, scratch, jaccard_of);
+    return sum_overlap(a, b, scratch, jaccard_of) / (double)a->shape.n;
 }
 
 static bool holds(const int32_t *list, int64_t k, int32_t what)
@@ -204,8 +211,8 @@ static double reverse(const struct both *p, int64_t i, int64_t j)
 static double masked_hsic(const struct both *p, void *scratch)
 {
     int64_t n = p->n, k = p->k;
-    double *sums = memset(scratch, 0, (size_t)(4 * n) * sizeof(double) +
-                                          (size_t)n * sizeof(int32_t));
+    double *sums =
+        memset(scratch, 0, (size_t)(4 * n) * sizeof(double) + (size_t)n * sizeof(int32_t));
     struct masked m = {sums, sums + n, sums + 2 * n, sums + 3 * n, 0};
     int32_t *mark = (int32_t *)(sums + 4 * n);
     for (int64_t i = 0; i < n; i++) {
@@ -250,23 +257,22 @@ static double masked_centred(const struct both *p, void *scratch)
     return sum;
 }
 
-static double normalised(const struct form_side *a, const struct form_side *b, void *scratch,
-                         double (*of)(const struct both *p, void *scratch))
+static double normalised(const struct form_side *a, const struct form_side *b, double epsilon,
+                         void *scratch, double (*of)(const struct both *p, void *scratch))
 {
     struct both ab, aa, bb;
     if (!open_both(a, b, &ab) || !open_both(a, a, &aa) || !open_both(b, b, &bb)) return NAN;
     double self_a = of(&aa, scratch), self_b = of(&bb, scratch), root = sqrt(self_a * self_b);
     if (!(root > 0)) return NAN;
-    return of(&ab, scratch) / (root + a->epsilon);
+    return of(&ab, scratch) / (root + epsilon);
 }
 
 double knn_cknna(const struct form_side *a, const struct form_side *b, void *scratch)
 {
-    return normalised(a, b, scratch, masked_hsic);
+    return normalised(a, b, a->shape.epsilon, scratch, masked_hsic);
 }
 
-double knn_cknna_paper(const struct form_side *a, const struct form_side *b,
-                              void *scratch)
+double knn_cknna_paper(const struct form_side *a, const struct form_side *b, void *scratch)
 {
-    return normalised(a, b, scratch, masked_centred);
+    return normalised(a, b, 0, scratch, masked_centred);
 }

@@ -72,7 +72,7 @@ static void rows_permute(const struct form_shape *s, const void *form, const int
                       (double *)((struct rows *)out + 1));
 }
 
-static const struct form form_rows = {"correlations", false, rows_size, rows_make, rows_permute};
+static const struct form form_rows = {"correlations", rows_size, rows_make, rows_permute};
 
 static void products(const double *x, int64_t d, int64_t i0, int64_t rows, int64_t j0,
                      int64_t columns, double *out)
@@ -169,7 +169,7 @@ static void ranks_permute(const struct form_shape *s, const void *form, const in
         for (int64_t j = i + 1; j < s->n; j++) *to++ = from[place(s->n, perm[i], perm[j])];
 }
 
-static const struct form form_ranks = {"ranks", false, ranks_size, ranks_make, ranks_permute};
+static const struct form form_ranks = {"ranks", ranks_size, ranks_make, ranks_permute};
 
 static void tile_spearman(const struct form_shape *s, const void *form, int64_t i0,
                           int64_t rows, int64_t j0, int64_t columns, double *out)

@@ -99,9 +99,11 @@ static enum err_code make_all(const struct form_shape *s, double *x, void *form,
     return ERR_OK;
 }
 
-/* Columns to mean 0 and standard deviation 1, constant ones to 0. scratch[d]. */
-static void standardise(double *x, int64_t n, int64_t d, double *scratch)
+/* Columns to mean 0 and standard deviation 1, constant ones to 0. The released code, which has an
+ * epsilon, adds 1e-8 to deviations. scratch[d]. */
+static void standardise(double *x, int64_t n, int64_t d, double epsilon, double *scratch)
 {
+    double add = epsilon > 0 ? 1e-8 : 0;
     double *largest = scratch;
     for (int64_t j = 0; j < d; j++) {
         largest[j] = 0;
@@ -112,7 +114,7 @@ static void standardise(double *x, int64_t n, int64_t d, double *scratch)
         double square = 0;
         for (int64_t i = 0; i < n; i++) square += x[i * d + j] * x[i * d + j];
         double sd = n > 1 ? sqrt(square / (double)(n - 1)) : 0;
-        double scale = sd < 1e-7 * largest[j] || sd == 0 ? 0 : 1 / sd;
+        double scale = sd < 1e-7 * largest[j] || sd == 0 ? 0 : 1 / (sd + add);
         for (int64_t i = 0; i < n; i++) x[i * d + j] *= scale;
     }
 }
@@ -131,7 +133,7 @@ static enum err_code make_leading(const struct form_shape *s, double *x, void *f
         return ERR(e, ERR_NOMEM, "no memory for the SVD of [%lld, %lld]", (long long)n,
                    (long long)d);
     double *u = value + m, *vt = u + n * m, *scratch = vt + m * d;
-    standardise(x, n, d, scratch);
+    standardise(x, n, d, s->epsilon, scratch);
     if (svd_thin(d, n, x, value, vt, u, scratch)) {
         f->rank = rank_of(value, n, d);
         size_t row = (size_t)w * sizeof(double);

@@ -89,7 +89,7 @@ static void permute_ties(const struct form_shape *s, const void *form, const int
     }
 }
 
-const struct form form_ties = {"ties", false, ties_size, make_ties, permute_ties};
+const struct form form_ties = {"ties", ties_size, make_ties, permute_ties};
 
 static int64_t in_common(const uint64_t *a, const uint64_t *b, int64_t words)
 {

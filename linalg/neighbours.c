@@ -130,7 +130,8 @@ static bool prepare_single(struct neighbours_search *w)
     return true;
 }
 
-bool neighbours_search_init(struct neighbours_search *w, const struct form_shape *s, const double *x)
+bool neighbours_search_init(struct neighbours_search *w, const struct form_shape *s,
+                            const double *x)
 {
     size_t n = (size_t)s->n;
     *w = (struct neighbours_search){.n = s->n, .d = s->d, .k = s->k, .x = x};
@@ -175,7 +176,8 @@ static enum err_code make_lists(const struct form_shape *s, double *x, void *for
                                 struct err *e)
 {
     struct neighbour_lists *l = form;
-    *l = (struct neighbour_lists){.n = s->n, .k = s->k, .finite = features_finite(x, s->n * s->d)};
+    *l = (struct neighbour_lists){
+        .n = s->n, .k = s->k, .finite = features_finite(x, s->n * s->d)};
     if (!l->finite) return ERR_OK;
     struct neighbours_search w;
     double *sum = calloc((size_t)s->d, sizeof *sum);
@@ -183,7 +185,8 @@ static enum err_code make_lists(const struct form_shape *s, double *x, void *for
     if (neighbours_search_init(&w, s, x) && sum) {
         neighbours_search_rows(&w, keep_list, l);
         for (int64_t i = 0; i < s->n * s->d; i++) sum[i % s->d] += x[i] / (double)s->n;
-        for (int64_t i = 0; i < s->n; i++) neighbours_means(l)[i] = features_dot(x + i * s->d, sum, s->d);
+        for (int64_t i = 0; i < s->n; i++)
+            neighbours_means(l)[i] = features_dot(x + i * s->d, sum, s->d);
     } else {
         rc = ERR(e, ERR_NOMEM, "no memory for neighbours of %lld rows", (long long)s->n);
     }
@@ -208,7 +211,8 @@ static void permute_lists(const struct form_shape *s, const void *form, const in
     form_permute_rows(n, 1, neighbours_means(from), perm, neighbours_means(to));
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < k; j++)
-            neighbours_indices(to)[i * k + j] = inverse[neighbours_indices(from)[perm[i] * k + j]];
+            neighbours_indices(to)[i * k + j] =
+                inverse[neighbours_indices(from)[perm[i] * k + j]];
 }
 
 /* Room behind the lists for the inverse of a permutation. */
@@ -217,5 +221,4 @@ static size_t lists_room(const struct form_shape *s)
     return lists_size(s) + ((size_t)s->n * sizeof(int32_t) + 7) / 8 * 8;
 }
 
-const struct form form_neighbours = {"neighbours", true, lists_room, make_lists, permute_lists};
-
+const struct form form_neighbours = {"neighbours", lists_room, make_lists, permute_lists, true};

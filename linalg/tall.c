@@ -17,11 +17,11 @@ enum { TILE_MAX = 256 }; /* larger tiles waste more below the diagonal than dgem
 
 /* One of the two groups. */
 struct columns {
-    struct bank *bank;  /* [size] layouts; this rank's has its forms */
-    int64_t block;      /* columns of each rank */
-    void *tile;         /* [block, side, side]; padding stays 0 */
-    double *square;     /* [size * block] inner product of each with itself, then its root */
-    const char *form;   /* of this rank, as they are or permuted */
+    struct bank *bank; /* [size] layouts; this rank's has its forms */
+    int64_t block;     /* columns of each rank */
+    void *tile;        /* [block, side, side]; padding stays 0 */
+    double *square;    /* [size * block] inner product of each with itself, then its root */
+    const char *form;  /* of this rank, as they are or permuted */
 };
 
 struct tall {
@@ -215,8 +215,8 @@ static enum err_code calibrate(struct tall *t, int64_t begin, struct alignment_p
     rc = comm_agree(r->comm, rc, e);
     if (rc == ERR_OK) {
         distributed_product_destroy(t->product);
-        rc = distributed_product_create(r->comm, t->a.block, t->b.block, t->single,
-                                        &t->product, e);
+        rc = distributed_product_create(r->comm, t->a.block, t->b.block, t->single, &t->product,
+                                        e);
     }
     if (rc == ERR_OK) sample_null(t);
     for (int64_t i = 0; i < count && rc == ERR_OK; i++)

@@ -11,11 +11,21 @@
 #include "linalg/alignment.h"
 #include "linalg/features.h"
 
+static void twin_centre(double *x, int64_t n, int64_t d)
+{
+    for (int64_t j = 0; j < d; j++) {
+        double mean = 0, first = x[j]; /* a large offset costs no digits */
+        for (int64_t i = 0; i < n; i++) mean += (x[i * d + j] - first) / (double)n;
+        for (int64_t i = 0; i < n; i++) x[i * d + j] = x[i * d + j] - first - mean;
+    }
+}
+
 static double *twin_prepare(const float *x, int64_t n, int64_t d, int normalize)
 {
     double *out = malloc((size_t)(n * d) * sizeof *out);
-    for (int64_t i = 0; i < n * d; i++) out[i] = x[i];
-    for (int64_t i = 0; i < n && normalize == ALIGN_L2; i++) {
+    for (int64_t i = 0; i < n * d; i++) out[i] = (double)x[i];
+    if (normalize == ALIGN_CENTRE || normalize == ALIGN_CENTRE_L2) twin_centre(out, n, d);
+    for (int64_t i = 0; i < n && (normalize == ALIGN_L2 || normalize == ALIGN_CENTRE_L2); i++) {
         double norm = 0;
         for (int64_t j = 0; j < d; j++) norm += out[i * d + j] * out[i * d + j];
         for (int64_t j = 0; j < d; j++) out[i * d + j] /= fmax(sqrt(norm), 1e-12);
@@ -102,13 +112,11 @@ static double twin_knn(const double *s_a, const double *s_b, int64_t n, int64_t 
  */
 static double *twin_prepared(const float *x, int64_t n, int64_t d, struct alignment_options o)
 {
-    struct representation layer = {d, x};
-    struct alignment_set set = {.n = n, .n_models = 1, .n_layers = 1, .layer = &layer};
-    struct features f;
-    ck_assert_int_eq(features_create(MPI_COMM_SELF, &set, &o, false, &f, NULL), ERR_OK);
-    double *out = malloc((size_t)(n * d) * sizeof *out);
-    memcpy(out, f.x[0], (size_t)(n * d) * sizeof *out);
-    features_clear(&f);
+    struct representation layer = {.d = d, .x = x};
+    struct alignment_model model = {1, &layer};
+    double *out = malloc((size_t)(n * d) * sizeof *out), limit;
+    ck_assert_int_eq(features_limits(&model, n, &o, &limit, NULL), ERR_OK);
+    features_prepare(&model, 0, n, &o, &limit, out);
     return out;
 }
 
@@ -117,7 +125,7 @@ static inline double twin(const char *measure, struct alignment_options o, int64
 {
     const struct alignment_measure *m;
     ck_assert_int_eq(alignment_parse(measure, &m, &o, NULL), ERR_OK);
-    bool is_knn = m->wants_k, unbiased = strcmp(m->row.name, "cka_unbiased") == 0;
+    bool is_knn = m->parameter != NULL, unbiased = strcmp(m->row.name, "cka_unbiased") == 0;
     double *a = is_knn ? twin_prepared(x_a, n, d_a, o) : twin_prepare(x_a, n, d_a, o.normalize);
     double *b = is_knn ? twin_prepared(x_b, n, d_b, o) : twin_prepare(x_b, n, d_b, o.normalize);
     if (!is_knn) features_centre(a, n, d_a), features_centre(b, n, d_b);
