@@ -1,5 +1,6 @@
-"""Writes reference.json: what test_alignment compares with, out of the complete table of
-reference values golden_metrics.json (all measures, in float32, float64 and NumPy float64).
+"""Writes reference.json: what test_alignment and test_metric_svd compare with, out of the
+complete table of reference values golden_metrics.json (all measures, in float32, float64 and NumPy
+float64).
 
     extract.py golden_metrics.json > reference.json
 """
@@ -8,7 +9,7 @@ import json
 import sys
 
 table = json.load(open(sys.argv[1]))
-out = {"cases": []}
+out = {"cases": [], "svcca": []}
 for name, case in table.items():
     for kind, normalize in (("raw", "none"), ("l2norm", "l2")):
         if not isinstance(case, dict) or kind not in case:
@@ -22,6 +23,10 @@ for name, case in table.items():
                 continue
             row[f"mutual_knn@{k}"] = one[f"k={k}"]["mutual_knn"]["ref"]
         out["cases"].append(row)
+        row = {"name": name, "normalize": normalize}
+        for c in (5, 10):
+            row[f"svcca@{c}"] = one["global"][f"svcca_dim{c}"]["ref_exact"]
+        out["svcca"].append(row)
 layers = table["layers"]
 exact = layers["compute_score"]["exact"]
 out["layers"] = {
