@@ -102,8 +102,7 @@ struct walk {
     int64_t null_room;
 };
 
-static struct form_side side_of(const struct walk *w, const struct member *x, int64_t c,
-                                int64_t k)
+static struct form_side side_of(const struct member *x, int64_t c, int64_t k)
 {
     const struct candidate *at = &x->bank->candidate[x->bank->begin[x->m] + c];
     struct form_side s = {at->shape, x->form + at->at - x->base};
@@ -126,7 +125,7 @@ static struct best best_layers(const struct walk *w, const struct alignment_task
             const struct candidate *x = &a->bank->candidate[a->bank->begin[a->m] + i];
             const struct candidate *y = &b->bank->candidate[b->bank->begin[b->m] + j];
             if (!pairs_may_match(t->measure, x, y)) continue;
-            struct form_side p = side_of(w, a, i, t->k), q = side_of(w, b, j, t->k);
+            struct form_side p = side_of(a, i, t->k), q = side_of(b, j, t->k);
             pairs_offer(&best, t->measure, t->measure->pair(&p, &q, w->scratch), x->layer,
                         y->layer);
         }

@@ -1,10 +1,10 @@
 /* metric_local.h - alignment measures that one rank computes of two forms: of the spans of the
- * features (metric_svd.c), of the features one by one (metric_matching.c), and of the answers of
- * a classifier (metric_prediction.c).
+ * features (metric_svd.c), of the features one by one (metric_matching.c), and of the answers
+ * of a classifier (metric_prediction.c).
  *
- * A and B are the two representations [n, d_A] and [n, d_B], columns centred; U S V' is the thin
- * singular value decomposition of one, r its rank. All are unchanged when the rows of both are
- * permuted alike, and NaN where a feature is not finite or the iteration of an SVD does not
+ * A and B are the two representations [n, d_A] and [n, d_B], columns centred; U S V' is the
+ * thin singular value decomposition of one, r its rank. All are unchanged when the rows of both
+ * are permuted alike, and NaN where a feature is not finite or the iteration of an SVD does not
  * converge; what else is NaN is said of each. */
 #ifndef SHOAL_LINALG_METRIC_LOCAL_H
 #define SHOAL_LINALG_METRIC_LOCAL_H
@@ -63,8 +63,10 @@ form_scratch metric_svcca_scratch;
 /* pwcca: canonical correlations weighted by what their directions carry of A. Form svd.
  *
  * formula  sum alpha_i rho_i / sum alpha_i, alpha_i = sum_j |<h_i, a_j>|, h_i the canonical
- *          vectors in the span of A, i = 1 to min(r_A, r_B), a_j the columns of A. Equal rho_i
- *          leave their h_i, and so the share of the group, open
+ *          vectors in the span of A, i = 1 to min(r_A, r_B), a_j the columns of A. The h_i of
+ *          equal rho_i are any basis of what they span, and the weight of all of them depends
+ *          on it: for n <= r_A + r_B, where some rho_i are 1, digits beyond the third mean
+ *          nothing
  * range    0 to 1; not symmetric; self 1; NaN if either is constant
  * same     under isotropic scaling and permutation of features of A, invertible linear maps of
  *          B
@@ -98,9 +100,9 @@ form_scratch metric_linear_regression_scratch;
 /* soft_matching: mean correlation of the features of A with those of B that they are matched
  * to, a feature being split where d_A and d_B differ. Form neurons.
  *
- * formula  max of sum T_ij C_ij over T >= 0 with row sums 1 / d_A and column sums 1 / d_B, C the
- *          correlations; constant features are left out and not counted. Soft matching distance
- *          sqrt(2 - 2 score)
+ * formula  max of sum T_ij C_ij over T >= 0 with row sums 1 / d_A and column sums 1 / d_B, C
+ *          the correlations; constant features are left out and not counted. Soft matching
+ *          distance sqrt(2 - 2 score)
  * range    -1 to 1; symmetric; self 1; NaN if either is constant
  * same     under scaling of every feature by a positive number and permutation of features
  * source   Khosla and Williams 2024, arXiv 2311.09466, with correlation as the similarity

@@ -2,8 +2,8 @@
  * singular values are the canonical correlations.
  *
  * A row-major x[n, d] is its own transpose to LAPACK, so that the singular vectors come out as
- * they are kept: U[n, m] by rows, which permuting rows and dgemm both like. A further measure is
- * a function of two views and M. */
+ * they are kept: U[n, m] by rows, which permuting rows and dgemm both like. A further measure
+ * is a function of two views and M. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>

@@ -3,7 +3,8 @@
  * With g the greatest common divisor of the sizes, every row supplies columns / g units and
  * every column takes rows / g. Units are sent along shortest paths of reduced cost
  * -gain[i, j] - row_price[i] - column_price[j], which is never negative and 0 where units flow.
- * A path alternates rows and columns: forward along any arc, back along one that carries flow. */
+ * A path alternates rows and columns: forward along any arc, back along one that carries
+ * flow. */
 #include "linalg/transport.h"
 
 #include <math.h>

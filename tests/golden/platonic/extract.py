@@ -1,5 +1,5 @@
-"""Writes reference.json: what test_alignment compares with, out of the complete table of
-reference values golden_metrics.json (all measures, in float32, float64 and NumPy float64).
+"""Writes reference.json: what test_alignment and test_metric_svd compare with, out of the complete
+table of reference values golden_metrics.json (all measures, in float32, float64 and NumPy float64).
 
     extract.py golden_metrics.json > reference.json
 """
