@@ -36,12 +36,12 @@ struct statistics_interval slope_over_seeds(int64_t seeds, int64_t n, const doub
     return out;
 }
 
-const char *slope_verdict(const struct statistics_interval *slope)
+enum slope_verdict slope_verdict(const struct statistics_interval *slope)
 {
-    if (slope->mean > SLOPE_FLAT && slope->low > 0) return "grows";
-    if (slope->mean < -SLOPE_FLAT && slope->high < 0) return "vanishes";
+    if (slope->mean > SLOPE_FLAT && slope->low > 0) return SLOPE_GROWS;
+    if (slope->mean < -SLOPE_FLAT && slope->high < 0) return SLOPE_VANISHES;
     bool flat = fabs(slope->mean) <= SLOPE_FLAT;
     if (flat && slope->low > -2 * SLOPE_FLAT && slope->high < 2 * SLOPE_FLAT)
-        return "independent";
-    return "undecided";
+        return SLOPE_INDEPENDENT;
+    return SLOPE_UNDECIDED;
 }

@@ -4,7 +4,10 @@
 
 #include "linalg/statistics.h"
 
-/* Exponents up to this are taken for 0 by slope_verdict. */
+/* What an exponent says of the quantity as x grows. */
+enum slope_verdict { SLOPE_UNDECIDED, SLOPE_INDEPENDENT, SLOPE_GROWS, SLOPE_VANISHES };
+
+/* Exponents up to this are taken for 0. */
 #define SLOPE_FLAT 0.1
 
 /* Least-squares slope of log2 y on log2 x: y ~ x^slope.
@@ -24,9 +27,9 @@ double slope_log2(int64_t n, const double *x, const double *y);
 struct statistics_interval slope_over_seeds(int64_t seeds, int64_t n, const double *x,
                                             const double *y);
 
-/* What an exponent says: "grows" or "vanishes" if it is beyond SLOPE_FLAT and its interval on the
- * same side of 0; "independent" if it is within SLOPE_FLAT and its interval within twice that;
- * else "undecided", as with less than two seeds. Local. */
-const char *slope_verdict(const struct statistics_interval *slope);
+/* Grows or vanishes: beyond SLOPE_FLAT, and the interval on the same side of 0. Independent: within
+ * SLOPE_FLAT, and the interval within twice that. Else undecided, as with less than two seeds.
+ * Local. */
+enum slope_verdict slope_verdict(const struct statistics_interval *slope);
 
 #endif

@@ -62,17 +62,22 @@ START_TEST(test_verdicts)
 {
     static const struct {
         struct statistics_interval slope;
-        const char *verdict;
+        enum slope_verdict verdict;
     } rows[] = {
-        {{5, 0.5, 0.4, 0.6}, "grows"},          {{5, 0.5, -0.1, 1.1}, "undecided"},
-        {{5, -0.5, -0.6, -0.4}, "vanishes"},    {{5, -0.5, -1.1, 0.1}, "undecided"},
-        {{5, 0.05, 0.01, 0.09}, "independent"}, {{5, -0.05, -0.15, 0.05}, "independent"},
-        {{5, 0.05, -0.2, 0.3}, "undecided"},    {{5, -0.05, -0.3, 0.2}, "undecided"},
-        {{1, 0.05, NAN, NAN}, "undecided"},     {{1, 0.5, NAN, NAN}, "undecided"},
-        {{0, NAN, NAN, NAN}, "undecided"},
+        {{5, 0.5, 0.4, 0.6}, SLOPE_GROWS},
+        {{5, 0.5, -0.1, 1.1}, SLOPE_UNDECIDED},
+        {{5, -0.5, -0.6, -0.4}, SLOPE_VANISHES},
+        {{5, -0.5, -1.1, 0.1}, SLOPE_UNDECIDED},
+        {{5, 0.05, 0.01, 0.09}, SLOPE_INDEPENDENT},
+        {{5, -0.05, -0.15, 0.05}, SLOPE_INDEPENDENT},
+        {{5, 0.05, -0.2, 0.3}, SLOPE_UNDECIDED},
+        {{5, -0.05, -0.3, 0.2}, SLOPE_UNDECIDED},
+        {{1, 0.05, NAN, NAN}, SLOPE_UNDECIDED},
+        {{1, 0.5, NAN, NAN}, SLOPE_UNDECIDED},
+        {{0, NAN, NAN, NAN}, SLOPE_UNDECIDED},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        ck_assert_str_eq(slope_verdict(&rows[i].slope), rows[i].verdict);
+        ck_assert_int_eq(slope_verdict(&rows[i].slope), rows[i].verdict);
 }
 END_TEST
 
