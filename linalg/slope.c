@@ -38,10 +38,8 @@ struct statistics_interval slope_over_seeds(int64_t seeds, int64_t n, const doub
 
 enum slope_verdict slope_verdict(const struct statistics_interval *slope)
 {
-    if (slope->mean > SLOPE_FLAT && slope->low > 0) return SLOPE_GROWS;
-    if (slope->mean < -SLOPE_FLAT && slope->high < 0) return SLOPE_VANISHES;
-    bool flat = fabs(slope->mean) <= SLOPE_FLAT;
-    if (flat && slope->low > -2 * SLOPE_FLAT && slope->high < 2 * SLOPE_FLAT)
-        return SLOPE_INDEPENDENT;
-    return SLOPE_UNDECIDED;
+    if (slope->low > SLOPE_FLAT) return SLOPE_GROWS;
+    if (slope->high < -SLOPE_FLAT) return SLOPE_VANISHES;
+    bool flat = slope->low > -2 * SLOPE_FLAT && slope->high < 2 * SLOPE_FLAT;
+    return flat ? SLOPE_INDEPENDENT : SLOPE_UNDECIDED;
 }

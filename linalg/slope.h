@@ -7,7 +7,8 @@
 /* What an exponent says of the quantity as x grows. */
 enum slope_verdict { SLOPE_UNDECIDED, SLOPE_INDEPENDENT, SLOPE_GROWS, SLOPE_VANISHES };
 
-/* Exponents up to this are taken for 0. */
+/* Exponents up to this may be 0: those of theory are multiples of 1/2, which networks of finite width
+ * miss by as much. */
 #define SLOPE_FLAT 0.1
 
 /* Least-squares slope of log2 y on log2 x: y ~ x^slope.
@@ -27,9 +28,8 @@ double slope_log2(int64_t n, const double *x, const double *y);
 struct statistics_interval slope_over_seeds(int64_t seeds, int64_t n, const double *x,
                                             const double *y);
 
-/* Grows or vanishes: beyond SLOPE_FLAT, and the interval on the same side of 0. Independent: within
- * SLOPE_FLAT, and the interval within twice that. Else undecided, as with less than two seeds.
- * Local. */
+/* Grows or vanishes: the whole interval is beyond SLOPE_FLAT. Independent: else, and the whole interval
+ * is within twice that. Else undecided, as with less than two seeds. Local. */
 enum slope_verdict slope_verdict(const struct statistics_interval *slope);
 
 #endif

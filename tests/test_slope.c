@@ -65,15 +65,16 @@ START_TEST(test_verdicts)
         enum slope_verdict verdict;
     } rows[] = {
         {{5, 0.5, 0.4, 0.6}, SLOPE_GROWS},
-        {{5, 0.5, -0.1, 1.1}, SLOPE_UNDECIDED},
+        {{5, 0.15, 0.12, 0.18}, SLOPE_GROWS},
+        {{5, 0.5, 0.05, 0.95}, SLOPE_UNDECIDED},
         {{5, -0.5, -0.6, -0.4}, SLOPE_VANISHES},
-        {{5, -0.5, -1.1, 0.1}, SLOPE_UNDECIDED},
+        {{5, -0.15, -0.18, -0.12}, SLOPE_VANISHES},
+        {{5, -0.5, -0.95, -0.05}, SLOPE_UNDECIDED},
         {{5, 0.05, 0.01, 0.09}, SLOPE_INDEPENDENT},
-        {{5, -0.05, -0.15, 0.05}, SLOPE_INDEPENDENT},
-        {{5, 0.05, -0.2, 0.3}, SLOPE_UNDECIDED},
-        {{5, -0.05, -0.3, 0.2}, SLOPE_UNDECIDED},
+        {{5, -0.12, -0.19, -0.05}, SLOPE_INDEPENDENT},
+        {{5, 0.05, -0.15, 0.25}, SLOPE_UNDECIDED},
+        {{5, -0.05, -0.25, 0.15}, SLOPE_UNDECIDED},
         {{1, 0.05, NAN, NAN}, SLOPE_UNDECIDED},
-        {{1, 0.5, NAN, NAN}, SLOPE_UNDECIDED},
         {{0, NAN, NAN, NAN}, SLOPE_UNDECIDED},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
