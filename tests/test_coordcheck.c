@@ -134,7 +134,7 @@ END_TEST
  * Before it the gradient at unit i of a hidden layer is ~ the output weights, n^-1/2 (muP: 1/n).
  * SGD moves hidden.1 by lr times that, and what lies behind n units by n times as much. Adam moves
  * each weight by lr, n of which add up; the logits by n changes times aligned output weights. muP
- * and NTK scale lr. arXiv 2203.03466, appendix J; arXiv 2011.14522, sections 3 to 5. */
+ * and NTK scale lr. See arXiv 2203.03466, appendix J. */
 static const struct {
     const char *settings;
     double slope[4];
