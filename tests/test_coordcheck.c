@@ -93,8 +93,8 @@ static void recorded(const struct task *task, float *layer)
     worker_destroy(w);
 }
 
-/* Sums of the same 8192 floats in two orders of summation: 1e-9. The learning rate falls over the
- * steps that the configuration has, not over those that are watched. */
+/* Sums of the same 8192 floats in two orders of summation: 1e-9. The learning rate falls over
+ * the steps that the configuration has, not over those that are watched. */
 START_TEST(test_values_are_those_of_a_trial)
 {
     static float layer[2 * PROBES * WIDTH];
@@ -131,10 +131,10 @@ START_TEST(test_values_are_those_of_a_trial)
 END_TEST
 
 /* Powers of width in the change of hidden.1, hidden.2, hidden.3 and the logits after one step.
- * Before it the gradient at unit i of a hidden layer is ~ the output weights, n^-1/2 (muP: 1/n).
- * SGD moves hidden.1 by lr times that, and what lies behind n units by n times as much. Adam moves
- * each weight by lr, n of which add up; the logits by n changes times aligned output weights. muP
- * and NTK scale lr. See arXiv 2203.03466, appendix J. */
+ * Before it the gradient at a unit of a hidden layer is ~ the output weights, n^-1/2 (muP:
+ * 1/n). SGD moves hidden.1 by lr times that, and what lies behind n units by n times as much.
+ * Adam moves each weight by lr, n of which add up; the logits by n changes times aligned output
+ * weights. muP and NTK scale lr. See arXiv 2203.03466, appendix J. */
 static const struct {
     const char *settings;
     double slope[4];

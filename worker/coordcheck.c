@@ -1,5 +1,5 @@
-/* coordcheck.c - see coordcheck.h. A run is plain training that a hook watches at every step, and
- * ends. */
+/* coordcheck.c - see coordcheck.h. A run is plain training that a hook watches at every step,
+ * and ends. */
 #include "worker/coordcheck.h"
 
 #include <math.h>
@@ -17,8 +17,8 @@ static const struct record no_record = {
     .train_subset = COORDCHECK_PROBES,
 };
 
-/* A layer is a node with a name; the input is none. Returns how many there are, the first max of
- * them in node. */
+/* A layer is a node with a name; the input is none. Returns how many there are, the first max
+ * of them in node. */
 static int layers_of(const struct graph *g, int max, int *node)
 {
     int n = 0;

@@ -1,6 +1,6 @@
-/* coordcheck.h - the coordinate check: how large are a network's activations, and how far do they
- * move in the first steps, as its width grows? Under the maximal update parametrization the
- * movement of every layer does not depend on width.
+/* coordcheck.h - the coordinate check: how large are a network's activations, and how far do
+ * they move in the first steps, as its width grows? Under the maximal update parametrization
+ * the movement of every layer does not depend on width.
  *
  * source   arXiv 2203.03466, appendix D.1 */
 #ifndef SHOAL_WORKER_COORDCHECK_H
@@ -38,14 +38,14 @@ enum err_code coordcheck_flops(const struct coordcheck *c, int64_t first, double
                                struct err *e);
 
 /* Checks, names the layers, makes memory; coordcheck_clear also after a failure. Local.
- * errors   ERR_USAGE: fewer than two distinct widths, or one below 1; ERR_CONFIG starts with the key
- *          to blame: the network has no width, the optimizer no steps, the run fewer than asked
- *          for, or what setup_init refuses; ERR_NOMEM */
+ * errors   ERR_USAGE: fewer than two distinct widths, or one below 1; ERR_CONFIG starts with
+ *          the key to blame: the network has no width, the optimizer no steps, the run fewer
+ *          than asked for, or what setup_init refuses; ERR_NOMEM */
 enum err_code coordcheck_init(struct coordcheck *c, struct err *e);
 
 /* Trains n_widths * n_seeds networks, each for n_steps as if the whole run were to come: its
- * learning rates are those of the schedule. Probes are the first COORDCHECK_PROBES samples of the
- * training set, or all, and pass the network in evaluation mode. Local.
+ * learning rates are those of the schedule. Probes are the first COORDCHECK_PROBES samples of
+ * the training set, or all, and pass the network in evaluation mode. Local.
  * errors   those of trainer_run
  * same     bits for the same configuration, root seed, seeds */
 enum err_code coordcheck_run(struct coordcheck *c, struct err *e);
