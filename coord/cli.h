@@ -16,9 +16,9 @@ struct options {
     const char **set; /* --set KEY=VALUE, in order */
     int n_set;
     const char *output, *filter, *at, *measure, *normalize, *launcher, *template, *color,
-        *progress;
+        *progress, *widths, *stage;
     const char *max_failures;
-    int64_t np, seeds;
+    int64_t np, seeds, steps;
     double epsilon, clip;
     bool help, version, quiet, dry_run, json, csv, list, records, exit_code, watch, force;
     bool fail_fast;
@@ -83,6 +83,7 @@ int cmd_report(const struct options *o);
 int cmd_export(const struct options *o);
 int cmd_weights(const struct options *o);
 int cmd_align(const struct options *o);
+int cmd_coordcheck(const struct options *o);
 int cmd_list(const struct options *o);
 int cmd_schema(const struct options *o);
 int cmd_version(const struct options *o);

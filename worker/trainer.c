@@ -288,7 +288,8 @@ static enum err_code train(struct trainer *t, const struct trainer_hooks *hooks,
             return ERR_OK;
         }
         represent_due(t);
-        if (t->step == s->steps) {
+        bool ended = hooks->step && !hooks->step(t, hooks->self);
+        if (ended || t->step == s->steps) {
             represent_missing(t);
             if (t->trial->rows->weights) graph_get(&s->graph, t->trial->rows->weights);
             return ERR_OK;

@@ -58,6 +58,12 @@ struct trainer_hooks {
      * fills array[i], which is record.array[i] of the size that experiment.shape gave, NaN so
      * far (NULL: the trial has none of it). The test set is there. */
     enum err_code (*finish)(struct trainer *t, float **array, struct err *e);
+
+    /* Optional; not called for an optimizer that minimises. Before the first update and after
+     * each: false ends the run there, whatever steps and records its configuration has left.
+     */
+    bool (*step)(struct trainer *t, void *self);
+    void *self; /* of the hook step */
 };
 
 /* experiment.run for plain training with hooks. Local.

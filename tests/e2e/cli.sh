@@ -7,7 +7,7 @@ has() { # description, pattern in the last output
 }
 ok "help" "$SHOAL" --help
 for verb in init check plan run status report export align; do has "first page names $verb" "^  $verb "; done
-for verb in init check plan run resume status report export align list schema version help; do
+for verb in init check plan run resume status report export align coordcheck list schema version help; do
     ok "$verb --help" "$SHOAL" "$verb" --help
     has "usage of $verb" "usage: shoal $verb"
 done
