@@ -43,49 +43,35 @@ static enum err_code name_take(const char *option, const char *text, char *out, 
     return ERR_OK;
 }
 
-static enum err_code model_describe(const struct options *o, struct import_source *s,
-                                    struct imported_model *m, struct err *e)
+static enum err_code model_describe(const struct options *o, struct imported_model *m,
+                                    struct arena *arena, struct err *e)
 {
     if (!o->model) return ERR(e, ERR_USAGE, "say what to call the model: --model NAME");
     TRY(name_take("model", o->model, m->name, e));
     TRY(name_take("modality", o->modality, m->modality, e));
     TRY(name_take("probe", o->probe, m->probe, e));
-    return attributes_read(o, m, &s->arena, e);
-}
-
-static enum err_code model_import(const struct options *o, struct import_source *s,
-                                  struct imported_model *m, struct text *warnings,
-                                  struct err *e)
-{
-    struct imported_writer *w;
-    int64_t n;
-    const char *slash = strrchr(s->path, '/');
-    TRY(model_describe(o, s, m, e));
-    TRY(import_rows(s, o->rows, &m->rows, &n, e));
-    TRY(import_select(s, o->layer.word, o->layer.n, m, e));
-    if (m->rows && n != m->n)
-        return ERR(e, ERR_CONFIG, "%s: %" PRId64 " row ids for %" PRId64 " rows", s->path, n,
-                   m->n);
-    TRY(imported_begin(o->arg[0], m, slash ? slash + 1 : s->path, o->force, &w, e));
-    enum err_code rc = import_copy(s, m, w, warnings, e);
-    if (rc == ERR_OK) return imported_finish(w, &m->id, e);
-    imported_abandon(w);
-    return rc;
+    return attributes_read(o, m, arena, e);
 }
 
 int cmd_import(const struct options *o)
 {
     struct err e = {.rank = -1};
-    struct import_source source;
+    struct arena arena = {0};
     struct imported_model m = {0};
     struct text warnings = {0};
-    enum err_code rc = import_open(o->arg[1], &source, &e);
-    if (rc == ERR_OK) rc = model_import(o, &source, &m, &warnings, &e);
+    struct import_request r = {.store = o->arg[0],
+                               .path = o->arg[1],
+                               .rows = o->rows,
+                               .layer = o->layer.word,
+                               .n_layers = o->layer.n,
+                               .force = o->force};
+    enum err_code rc = model_describe(o, &m, &arena, &e);
+    if (rc == ERR_OK) rc = import_model(&r, &m, &warnings, &e);
     if (rc == ERR_OK && warnings.at) fputs(warnings.at, stderr);
     if (rc == ERR_OK && !o->quiet)
         printf("%s: %d layer%s of %" PRId64 " rows, id %016" PRIx64 "\n", m.name, m.n_layers,
                m.n_layers == 1 ? "" : "s", m.n, m.id);
     text_clear(&warnings);
-    import_close(&source);
+    arena_clear(&arena);
     return rc == ERR_OK ? 0 : cli_fail(&e);
 }

@@ -2,11 +2,15 @@
  * worker/array.h, two functions. */
 #include "coord/import_read.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "worker/safetensors.h"
@@ -14,25 +18,36 @@
 enum { PIECE = 8 << 20 }; /* bytes that are read at once, but at least a row */
 
 static const struct import_format formats[] = {
-    {{"npy", "an array of NumPy", NULL}, false, array_names_npy, array_open_npy},
-    {{"npz", "arrays of NumPy", NULL}, true, array_names_npz, array_open_npz},
+    {{"npy", "an array of NumPy", NULL}, false, false, array_names_npy, array_open_npy},
+    {{"npz", "arrays of NumPy", NULL}, true, false, array_names_npz, array_open_npz},
     {{"safetensors", "tensors of PyTorch", NULL},
      true,
+     false,
      array_names_safetensors,
      array_open_safetensors},
-    {{"h5", "datasets of HDF5", NULL}, true, array_names_hdf5, array_open_hdf5},
-    {{"hdf5", "datasets of HDF5", NULL}, true, array_names_hdf5, array_open_hdf5},
+    {{"h5", "datasets of HDF5", NULL}, true, true, array_names_hdf5, array_open_hdf5},
+    {{"hdf5", "datasets of HDF5", NULL}, true, true, array_names_hdf5, array_open_hdf5},
 };
 const struct table import_formats = TABLE("kind of file", formats);
 
 /* A layer of the model: part of an array. */
-struct import_take {
+struct take {
     int array; /* of the source */
     struct npy npy;
     int64_t part;   /* [n, parts, d] */
     int64_t beyond; /* numbers that single precision has not */
     int64_t nan, inf;
     int64_t first_beyond, first_other; /* places in [n, d] */
+};
+
+/* An open file and what is taken from it. */
+struct source {
+    const char *path;
+    const struct import_format *format;
+    struct array_names array;
+    int rows_array;     /* of the row ids; -1: none */
+    struct take *taken; /* [n_layers] */
+    struct arena arena; /* owns also the layers of the model */
 };
 
 /* ---- opening ---- */
@@ -42,31 +57,39 @@ static int by_nature(const void *a, const void *b)
     return strverscmp(*(char *const *)a, *(char *const *)b);
 }
 
-enum err_code import_open(const char *path, struct import_source *out, struct err *e)
+static enum err_code format_find(const char *path, const struct import_format **out,
+                                 struct err *e)
 {
     const char *dot = strrchr(path, '.');
     int row = dot && !strchr(dot, '/') ? table_find(&import_formats, dot + 1) : -1;
-    *out = (struct import_source){.path = path, .rows_array = -1};
     if (row < 0)
         return ERR(e, ERR_CONFIG,
                    "%s: the name says no known kind of file: .npy .npz .safetensors .h5 .hdf5",
                    path);
-    out->format = &formats[row];
+    *out = &formats[row];
+    return ERR_OK;
+}
+
+/* Close it also after a failure. */
+static enum err_code source_open(const char *path, const struct import_format *format,
+                                 struct source *out, struct err *e)
+{
+    *out = (struct source){.path = path, .format = format, .rows_array = -1};
     out->array.arena = &out->arena;
-    TRY(out->format->names(path, &out->array, e));
+    TRY(format->names(path, &out->array, e));
     if (out->array.n == 0) return ERR(e, ERR_FORMAT, "%s: no arrays", path);
     if (!out->array.ordered)
         qsort(out->array.name, (size_t)out->array.n, sizeof *out->array.name, by_nature);
     return ERR_OK;
 }
 
-void import_close(struct import_source *s)
+static void source_close(struct source *s)
 {
     arena_clear(&s->arena);
-    *s = (struct import_source){0};
+    *s = (struct source){0};
 }
 
-static int array_find(const struct import_source *s, const char *name)
+static int array_find(const struct source *s, const char *name)
 {
     for (int i = 0; i < s->array.n; i++)
         if (strcmp(s->array.name[i], name) == 0) return i;
@@ -114,7 +137,8 @@ static enum err_code ids_of_lines(const char *path, XXH64_state_t *hash, int64_t
     if (!f) return ERR(e, ERR_IO, "row ids: cannot open %s: %m", path);
     for (ssize_t got; rc == ERR_OK && (got = getline(&line, &capacity, f)) > 0; ++*n) {
         size_t length = (size_t)got;
-        while (length && strchr("\r\n", line[length - 1])) line[--length] = '\0';
+        if (length && line[length - 1] == '\n') line[--length] = '\0';
+        if (length && line[length - 1] == '\r') line[--length] = '\0';
         if (length == 0 || strlen(line) != length)
             rc = ERR(e, ERR_FORMAT, "%s: line %" PRId64 ": %s; row ids are one a line", path,
                      *n + 1, length ? "a byte of 0" : "it is empty");
@@ -127,8 +151,8 @@ static enum err_code ids_of_lines(const char *path, XXH64_state_t *hash, int64_t
 }
 
 /* By the array of the source, or the .npy file `path`. */
-static enum err_code ids_by_array(const struct import_source *s, const char *path,
-                                  XXH64_state_t *hash, int64_t *n, struct err *e)
+static enum err_code ids_by_array(const struct source *s, const char *path, XXH64_state_t *hash,
+                                  int64_t *n, struct err *e)
 {
     struct array a;
     char name[600];
@@ -147,8 +171,8 @@ static enum err_code ids_by_array(const struct import_source *s, const char *pat
     return rc;
 }
 
-enum err_code import_rows(struct import_source *s, const char *rows, uint64_t *hash, int64_t *n,
-                          struct err *e)
+static enum err_code source_rows(struct source *s, const char *rows, uint64_t *hash, int64_t *n,
+                                 struct err *e)
 {
     const char *dot = rows ? strrchr(rows, '.') : NULL;
     *hash = 0;
@@ -174,7 +198,7 @@ static const char *shape_text(const struct npy *a, char out[192])
     return safetensors_shape(a->n_dims, a->size, out);
 }
 
-static enum err_code sizes_read(const struct import_source *s, int array, struct npy *out,
+static enum err_code sizes_read(const struct source *s, int array, struct npy *out,
                                 struct err *e)
 {
     struct array a;
@@ -192,8 +216,8 @@ static enum err_code sizes_read(const struct import_source *s, int array, struct
 }
 
 /* Adds layer `part` of an array with these sizes. */
-static enum err_code layer_add(struct import_source *s, int array, const struct npy *a,
-                               int64_t part, struct imported_model *m, struct err *e)
+static enum err_code layer_add(struct source *s, int array, const struct npy *a, int64_t part,
+                               struct imported_model *m, struct err *e)
 {
     char name[ARRAY_NAME + 32];
     int length = snprintf(name, sizeof name, a->n_dims == 3 ? "%s.%" PRId64 : "%s",
@@ -214,13 +238,13 @@ static enum err_code layer_add(struct import_source *s, int array, const struct 
                    m->n);
     m->n = a->size[0];
     m->d[m->n_layers] = a->size[a->n_dims - 1];
-    s->taken[m->n_layers] = (struct import_take){.array = array, .npy = *a, .part = part};
+    s->taken[m->n_layers] = (struct take){.array = array, .npy = *a, .part = part};
     strcpy(m->layer[m->n_layers++], name);
     return ERR_OK;
 }
 
 /* Adds layers of an array: the one of that number, or with -1 all. */
-static enum err_code array_add(struct import_source *s, int array, int64_t part,
+static enum err_code array_add(struct source *s, int array, int64_t part,
                                struct imported_model *m, struct err *e)
 {
     struct npy a;
@@ -236,8 +260,8 @@ static enum err_code array_add(struct import_source *s, int array, int64_t part,
 }
 
 /* Adds the layers that --layer calls by the name of an array, or by that and a number. */
-static enum err_code wanted_add(struct import_source *s, const char *wanted,
-                                struct imported_model *m, struct err *e)
+static enum err_code wanted_add(struct source *s, const char *wanted, struct imported_model *m,
+                                struct err *e)
 {
     int array = array_find(s, wanted);
     if (array >= 0) return array_add(s, array, -1, m, e);
@@ -258,8 +282,8 @@ static enum err_code wanted_add(struct import_source *s, const char *wanted,
     return rc;
 }
 
-enum err_code import_select(struct import_source *s, const char *const *layer, int n_layers,
-                            struct imported_model *m, struct err *e)
+static enum err_code source_select(struct source *s, const char *const *layer, int n_layers,
+                                   struct imported_model *m, struct err *e)
 {
     m->n = m->n_layers = 0;
     m->layer = arena_array(&s->arena, IMPORTED_MAX_LAYERS, sizeof *m->layer);
@@ -305,7 +329,7 @@ static void gather(const struct piece *p, int64_t part, int64_t first, int64_t n
 }
 
 /* Counts what single precision, or a measure, cannot do with; count numbers from `place` on. */
-static void tally(const struct piece *p, int64_t count, int64_t place, struct import_take *t)
+static void tally(const struct piece *p, int64_t count, int64_t place, struct take *t)
 {
     const struct npy_type *type = p->a->npy.type;
     bool wide = type->kind == NPY_FLOAT && type->bytes == sizeof(double);
@@ -323,8 +347,8 @@ static void tally(const struct piece *p, int64_t count, int64_t place, struct im
     }
 }
 
-static enum err_code piece_copy(struct import_source *s, const struct imported_model *m,
-                                int array, const struct piece *p, int64_t first, int64_t n,
+static enum err_code piece_copy(struct source *s, const struct imported_model *m, int array,
+                                const struct piece *p, int64_t first, int64_t n,
                                 struct imported_writer *w, struct err *e)
 {
     for (int l = 0; l < m->n_layers; l++) {
@@ -337,9 +361,8 @@ static enum err_code piece_copy(struct import_source *s, const struct imported_m
     return ERR_OK;
 }
 
-static enum err_code array_copy(struct import_source *s, const struct imported_model *m,
-                                int array, struct array *a, struct imported_writer *w,
-                                struct err *e)
+static enum err_code array_copy(struct source *s, const struct imported_model *m, int array,
+                                struct array *a, struct imported_writer *w, struct err *e)
 {
     const struct npy *npy = &a->npy;
     int64_t row_bytes = a->row * npy->type->bytes, d = npy->size[npy->n_dims - 1];
@@ -372,10 +395,10 @@ static enum err_code array_copy(struct import_source *s, const struct imported_m
 }
 
 /* What the tally of a layer comes to. */
-static enum err_code judge(const struct import_source *s, const struct imported_model *m, int l,
+static enum err_code judge(const struct source *s, const struct imported_model *m, int l,
                            struct text *warnings, struct err *e)
 {
-    const struct import_take *t = &s->taken[l];
+    const struct take *t = &s->taken[l];
     int64_t d = m->d[l], beyond = t->first_beyond, other = t->first_other;
     if (t->beyond)
         return ERR(e, ERR_FORMAT,
@@ -390,8 +413,9 @@ static enum err_code judge(const struct import_source *s, const struct imported_
     return ERR_OK;
 }
 
-enum err_code import_copy(struct import_source *s, const struct imported_model *m,
-                          struct imported_writer *w, struct text *warnings, struct err *e)
+static enum err_code source_copy(struct source *s, const struct imported_model *m,
+                                 struct imported_writer *w, struct text *warnings,
+                                 struct err *e)
 {
     for (int l = 0; l < m->n_layers; l++) {
         struct array a;
@@ -409,4 +433,122 @@ enum err_code import_copy(struct import_source *s, const struct imported_model *
     }
     for (int l = 0; l < m->n_layers; l++) TRY(judge(s, m, l, warnings, e));
     return ERR_OK;
+}
+
+/* ---- the whole ---- */
+
+static enum err_code source_import(const struct import_request *r, struct source *s,
+                                   struct imported_model *m, struct text *warnings,
+                                   struct err *e)
+{
+    struct imported_writer *w;
+    int64_t n;
+    const char *slash = strrchr(s->path, '/');
+    TRY(source_rows(s, r->rows, &m->rows, &n, e));
+    TRY(source_select(s, r->layer, r->n_layers, m, e));
+    if (m->rows && n != m->n)
+        return ERR(e, ERR_CONFIG, "%s: %" PRId64 " row ids for %" PRId64 " rows", s->path, n,
+                   m->n);
+    TRY(imported_begin(r->store, m, slash ? slash + 1 : s->path, r->force, &w, e));
+    enum err_code rc = source_copy(s, m, w, warnings, e);
+    if (rc == ERR_OK) return imported_finish(w, &m->id, e);
+    imported_abandon(w);
+    return rc;
+}
+
+static enum err_code import_here(const struct import_request *r,
+                                 const struct import_format *format, struct imported_model *m,
+                                 struct text *warnings, struct err *e)
+{
+    struct source s;
+    enum err_code rc = source_open(r->path, format, &s, e);
+    if (rc == ERR_OK) rc = source_import(r, &s, m, warnings, e);
+    source_close(&s);
+    m->layer = NULL;
+    m->d = NULL;
+    return rc;
+}
+
+/* What a process that imports tells the one that waits; the warnings follow. */
+struct outcome {
+    enum err_code rc;
+    struct err e;
+    uint64_t id, rows;
+    int64_t n;
+    int n_layers;
+    size_t warned;
+};
+
+static _Noreturn void child(int to, const struct import_request *r,
+                            const struct import_format *format, struct imported_model *m,
+                            struct text *warnings)
+{
+    struct outcome o = {.e = {.rank = -1}};
+    o.rc = import_here(r, format, m, warnings, &o.e);
+    o.id = m->id;
+    o.rows = m->rows;
+    o.n = m->n;
+    o.n_layers = m->n_layers;
+    o.warned = warnings->length;
+    FILE *f = fdopen(to, "w");
+    if (f) fwrite(&o, sizeof o, 1, f);
+    if (f && o.warned) fwrite(warnings->at, 1, o.warned, f);
+    if (f) fflush(f);
+    _exit(0);
+}
+
+/* Did the child say everything? */
+static bool heard(int from, struct outcome *o, struct text *warnings)
+{
+    FILE *f = fdopen(from, "r");
+    bool ok = f && fread(o, sizeof *o, 1, f) == 1;
+    size_t left = ok ? o->warned : 0;
+    char block[4096];
+    while (ok && left) {
+        size_t n = left < sizeof block ? left : sizeof block;
+        ok = fread(block, 1, n, f) == n;
+        if (ok) text_add_bytes(warnings, block, n);
+        left -= n;
+    }
+    if (f) fclose(f);
+    return ok;
+}
+
+/* The same in a process of its own, so that one which breaks down is an error like others. */
+static enum err_code import_apart(const struct import_request *r,
+                                  const struct import_format *format, struct imported_model *m,
+                                  struct text *warnings, struct err *e)
+{
+    int end[2], status = 0;
+    struct outcome o;
+    if (pipe2(end, O_CLOEXEC) != 0) return ERR(e, ERR_IO, "%s: no pipe: %m", r->path);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) child(end[1], r, format, m, warnings);
+    close(end[1]);
+    if (pid < 0) {
+        close(end[0]);
+        return ERR(e, ERR_IO, "%s: no process to read it: %m", r->path);
+    }
+    bool ok = heard(end[0], &o, warnings);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+    if (!ok) {
+        imported_clean(r->store, m->name);
+        return ERR(e, ERR_FORMAT, "%s: it is damaged: the HDF5 library broke down on it (%s)",
+                   r->path, WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it ended");
+    }
+    m->id = o.id;
+    m->rows = o.rows;
+    m->n = o.n;
+    m->n_layers = o.n_layers;
+    if (e && o.rc != ERR_OK) *e = o.e;
+    return o.rc;
+}
+
+enum err_code import_model(const struct import_request *r, struct imported_model *m,
+                           struct text *warnings, struct err *e)
+{
+    const struct import_format *format = NULL;
+    TRY(format_find(r->path, &format, e));
+    return (format->fragile ? import_apart : import_here)(r, format, m, warnings, e);
 }

@@ -88,6 +88,9 @@ enum err_code imported_finish(struct imported_writer *w, uint64_t *id, struct er
 /* Destroys the writer and what it wrote; NULL is fine. */
 void imported_abandon(struct imported_writer *w);
 
+/* Removes what a writer that was killed has left of a model. Local. */
+void imported_clean(const char *store_path, const char *name);
+
 /* A whole model, x[n_layers] of [n, d]. Errors as above. Local. */
 enum err_code imported_write(const char *store_path, const struct imported_model *m,
                              const float *const *x, const char *source, bool force,

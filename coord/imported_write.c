@@ -224,17 +224,24 @@ static void *copy_of(struct arena *arena, const void *from, int count, size_t si
     return copy && count ? memcpy(copy, from, (size_t)count * size) : copy;
 }
 
-static enum err_code writer_init(struct imported_writer *w, const char *store_path,
-                                 const struct imported_model *m, struct err *e)
+static bool paths_set(struct imported_writer *w, const char *store_path, const char *name)
 {
     char inside[IMPORTED_NAME + 32];
-    w->file = w->lock = -1;
     if (snprintf(w->store, sizeof w->store, "%s", store_path) >= PATH_SIZE - IMPORTED_NAME - 32)
-        return ERR(e, ERR_IO, "the path of the store is too long: %.200s...", store_path);
-    snprintf(w->file_name, sizeof w->file_name, "%s.h5", m->name);
+        return false;
+    snprintf(w->file_name, sizeof w->file_name, "%s.h5", name);
     snprintf(inside, sizeof inside, "imported/%s%s", w->file_name, FOLDER_NEW);
     journal_path(store_path, inside, w->path, sizeof w->path);
     journal_path(store_path, "imported", w->folder, sizeof w->folder);
+    return true;
+}
+
+static enum err_code writer_init(struct imported_writer *w, const char *store_path,
+                                 const struct imported_model *m, struct err *e)
+{
+    w->file = w->lock = -1;
+    if (!paths_set(w, store_path, m->name))
+        return ERR(e, ERR_IO, "the path of the store is too long: %.200s...", store_path);
     struct imported_model *copy = copy_of(&w->arena, m, 1, sizeof *m);
     size_t layers = (size_t)m->n_layers;
     w->dataset = arena_array(&w->arena, layers, sizeof *w->dataset);
@@ -337,16 +344,32 @@ enum err_code imported_finish(struct imported_writer *w, uint64_t *id, struct er
     return rc;
 }
 
+/* Under the lock. */
+static void remove_rest(const struct imported_writer *w)
+{
+    char above[PATH_SIZE];
+    unlink(w->path);
+    rmdir(w->folder); /* where something is in it, it stays */
+    rmdir(dirname(strcpy(above, w->folder)));
+}
+
 void imported_abandon(struct imported_writer *w)
 {
     if (!w) return;
-    char above[PATH_SIZE];
-    bool wrote = w->file >= 0;
     file_close(w);
-    if (wrote || w->lock >= 0) unlink(w->path);
-    if (w->lock >= 0) rmdir(w->folder); /* where something is in it, it stays */
-    if (w->lock >= 0) rmdir(dirname(strcpy(above, w->folder)));
+    if (w->lock >= 0) remove_rest(w);
     writer_destroy(w);
+}
+
+void imported_clean(const char *store_path, const char *name)
+{
+    struct imported_writer w = {0};
+    if (!imported_name_ok(name) || !paths_set(&w, store_path, name)) return;
+    w.lock = open(w.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (w.lock < 0) return;
+    flock(w.lock, LOCK_EX);
+    remove_rest(&w);
+    close(w.lock);
 }
 
 enum err_code imported_write(const char *store_path, const struct imported_model *m,
