@@ -49,10 +49,14 @@ static const struct setting {
     size_t offset;
     enum { REAL, WHOLE, YES_NO } type;
 } settings[] = {
-    {"epsilon", OF(alignment.epsilon), REAL}, {"clip", OF(alignment.clip), REAL},
-    {"sigma", OF(alignment.sigma), REAL},     {"concat", OF(alignment.concat), YES_NO},
-    {"k", OF(alignment.k), WHOLE},            {"permutations", OF(null.permutations), WHOLE},
-    {"alpha", OF(null.alpha), REAL},          {"null_seed", OF(null.seed), WHOLE},
+    {"epsilon", OF(alignment.epsilon), REAL},
+    {"clip", OF(alignment.clip), REAL},
+    {"sigma", OF(alignment.sigma), REAL},
+    {"concat", OF(alignment.concat), YES_NO},
+    {"k", OF(alignment.k), WHOLE},
+    {"permutations", OF(null.permutations), WHOLE},
+    {"alpha", OF(null.alpha), REAL},
+    {"null_seed", OF(null.seed), WHOLE},
     {"within_class", OF(null.within_class), YES_NO},
 };
 enum { N_SETTINGS = sizeof settings / sizeof *settings };
@@ -396,10 +400,9 @@ static bool write_options(hid_t g, const struct align_options *o)
         int8_t yes = settings[i].type == YES_NO && *(const bool *)at;
         ok = settings[i].type == YES_NO
                  ? write_attribute(g, settings[i].name, H5T_NATIVE_INT8, 0, &yes)
-                 : write_attribute(g, settings[i].name,
-                                   settings[i].type == REAL ? H5T_NATIVE_DOUBLE
-                                                            : H5T_NATIVE_INT64,
-                                   0, at);
+                 : write_attribute(
+                       g, settings[i].name,
+                       settings[i].type == REAL ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64, 0, at);
     }
     for (int i = 0; i < N_NAMED && ok; i++) {
         int row = *(const int *)((const char *)o + named[i].offset);

@@ -168,7 +168,8 @@ static bool any_done(const struct align_models_inner *x)
 }
 
 /* Shape and members of /representations/<probe set>/<layer>/<width>. */
-static enum err_code read_block(struct align_models *m, int layer, const char *width, struct err *e)
+static enum err_code read_block(struct align_models *m, int layer, const char *width,
+                                struct err *e)
 {
     struct align_models_inner *x = m->inner;
     struct block *b = &x->block[x->n_blocks++];
@@ -220,12 +221,12 @@ static enum err_code read_blocks(struct align_models *m, struct err *e)
 }
 
 /* The probe set asked for, or the first that the sweep file names. */
-static enum err_code choose_probes(struct align_models *m, const struct names *set, struct err *e)
+static enum err_code choose_probes(struct align_models *m, const struct names *set,
+                                   struct err *e)
 {
     if (!*m->probe) {
         const char *list =
-            h5_attribute_read(m->inner->file, "record.representations.probe",
-                              &m->inner->arena);
+            h5_attribute_read(m->inner->file, "record.representations.probe", &m->inner->arena);
         snprintf(m->probe, sizeof m->probe, "%.*s", list ? (int)strcspn(list, " ") : 0,
                  list ? list : "");
         if (set->count == 1) strcpy(m->probe, set->name[0]);
@@ -446,9 +447,8 @@ static enum err_code open_file(struct align_models *m, struct err *e)
     }
     H5E_END_TRY;
     H5Pclose(access);
-    enum err_code rc = m->inner->file >= 0
-                           ? ERR_OK
-                           : ERR(e, ERR_IO, "cannot open the store '%s'", m->path);
+    enum err_code rc =
+        m->inner->file >= 0 ? ERR_OK : ERR(e, ERR_IO, "cannot open the store '%s'", m->path);
     return comm_agree(m->comm, rc, e);
 }
 
@@ -528,9 +528,8 @@ static struct piece *pieces_of(const struct load *l, const struct block *b, int6
         if (x->origin[i].kind != OF_TRIAL || !owns(l, i)) continue;
         for (int64_t j = 0; j < b->n_members; j++)
             if (b->row[j] == x->origin[i].row)
-                piece[(*count)++] =
-                    (struct piece){j, x->origin[i].slot,
-                                   (float *)l->model[i - l->first].layer[b->layer].x};
+                piece[(*count)++] = (struct piece){
+                    j, x->origin[i].slot, (float *)l->model[i - l->first].layer[b->layer].x};
     }
     if (piece) qsort(piece, (size_t)*count, sizeof *piece, by_place);
     return piece;
@@ -603,8 +602,7 @@ static void random_features(const struct align_models *m, float *x)
         for (int64_t j = 0; j < RANDOM_WIDTH; j++) {
             double sum = 0;
             for (int64_t c = 0; c < in->input_d; c++)
-                sum += (double)in->input[i * in->input_d + c] *
-                       (double)w[j * in->input_d + c];
+                sum += (double)in->input[i * in->input_d + c] * (double)w[j * in->input_d + c];
             x[i * RANDOM_WIDTH + j] = (float)fmax(0, sum * scale);
         }
     free(w);
@@ -618,11 +616,10 @@ static enum err_code load_others(const struct load *l, struct err *e)
         const struct alignment_model *model = &l->model[i - l->first];
         if (!owns(l, i)) continue;
         for (int k = 0; k < model->n_layers && x->origin[i].kind == OF_IMPORT; k++)
-            TRY(imported_read(l->m->path, x->origin[i].imported, k,
-                              (float *)model->layer[k].x, e));
+            TRY(imported_read(l->m->path, x->origin[i].imported, k, (float *)model->layer[k].x,
+                              e));
         size_t bytes = (size_t)(l->m->set.n * model->layer[0].d) * sizeof(float);
-        if (x->origin[i].kind == OF_INPUT)
-            memcpy((float *)model->layer[0].x, x->input, bytes);
+        if (x->origin[i].kind == OF_INPUT) memcpy((float *)model->layer[0].x, x->input, bytes);
         if (x->origin[i].kind == OF_RANDOM) random_features(l->m, (float *)model->layer[0].x);
     }
     return ERR_OK;

@@ -18,7 +18,7 @@ enum err_code align_baselines_parse(const char *text, unsigned *out, struct err 
 
 struct align_models {
     MPI_Comm comm;
-    const char *path; /* of the store */
+    const char *path;       /* of the store */
     struct align_file file; /* names of models and layers; no scores */
     struct alignment_set set;
     int **layer;    /* [n_models][n_layers] names of the layers, in file.layer */
