@@ -30,6 +30,17 @@ static struct alignment_pair find_pair(const struct alignment_pairs *list, int32
     return (struct alignment_pair){0};
 }
 
+/* A sink that keeps all. */
+static void keep_pairs(void *self, const struct alignment_pairs *pairs, const double *most)
+{
+    struct alignment_pairs *list = self;
+    size_t count = (size_t)(list->count + pairs->count);
+    list->pair = realloc(list->pair, count * sizeof *list->pair);
+    memcpy(list->pair + list->count, pairs->pair, (size_t)pairs->count * sizeof *list->pair);
+    list->count += pairs->count;
+    (void)most;
+}
+
 /* All wanted pairs of a group (wanted NULL: all) on every rank, as a matrix [n_models, n_models];
  * to free(). */
 static struct alignment_pair *run_models(MPI_Comm comm, const char *measure,
@@ -55,7 +66,7 @@ static struct alignment_pair *run_models(MPI_Comm comm, const char *measure,
     for (int64_t i = 0; i < M * M && rank == 0; i++)
         out[i] = find_pair(&list, (int32_t)(i / M), (int32_t)(i % M));
     MPI_Bcast(out, (int)(M * M) * (int)sizeof *out, MPI_BYTE, 0, comm);
-    free(wanted), free(most), free(list.pair);
+    free(wanted), free(list.pair);
     return out;
 }
 
