@@ -59,8 +59,8 @@ static struct alignment_pair *run_models(MPI_Comm comm, const char *measure,
     memset(wanted, 1, (size_t)(M * M));
     struct alignment_groups groups = {set, set, 0, 0, wanted};
     struct alignment_pairs list = {0};
-    double *most = calloc((size_t)null->count + 1, sizeof *most);
-    enum err_code rc = alignment_all_pairs(comm, &groups, &task, 1, &o, null, most, &list, &e);
+    struct alignment_sink sink = {keep_pairs, &list};
+    enum err_code rc = alignment_all_pairs(comm, &groups, &task, 1, &o, null, &sink, &e);
     ck_assert_msg(rc == ERR_OK, "%s: %s", measure, e.text);
     struct alignment_pair *out = calloc((size_t)(M * M), sizeof *out);
     for (int64_t i = 0; i < M * M && rank == 0; i++)

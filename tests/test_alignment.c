@@ -36,8 +36,9 @@ static enum err_code refusal(const char *measure, struct alignment_options o, in
     static const uint8_t wanted[4] = {1, 1, 1, 1};
     struct alignment_groups groups = {&set, &set, 0, 0, wanted};
     struct alignment_pairs list = {0};
+    struct alignment_sink sink = {keep_pairs, &list};
     enum err_code rc =
-        alignment_all_pairs(MPI_COMM_WORLD, &groups, &task, 1, &o, &no_null, NULL, &list, e);
+        alignment_all_pairs(MPI_COMM_WORLD, &groups, &task, 1, &o, &no_null, &sink, e);
     free(list.pair);
     return rc;
 }
