@@ -1,484 +1,422 @@
-/* align.c - owns the way from representations in a store to scores in STORE.d/alignment.h5.
- *
- * All ranks open the store together and read its small tables themselves; every representation
- * is read by the rank that owns it, in collective reads of one dataset after the other. Rank 0
- * alone knows the old scores and writes the new ones. What a measure does is in linalg/. */
+/* align.c - owns the plan of what to measure: what is missing, in which groups of models, and
+ * what becomes of the results. Rank 0 alone knows old scores and writes new ones. */
 #include "coord/align.h"
 
-#include <hdf5.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/comm.h"
 #include "base/text.h"
-#include "coord/align_file.h"
-#include "coord/h5.h"
-#include "coord/state.h"
+#include "coord/align_models.h"
+#include "linalg/calibration.h"
 
-enum { READ_BYTES = 256 << 20 }; /* per rank and collective read: MPI-IO counts in ints */
+enum { KEEP_S = 10 }; /* seconds between two writes of what was found */
 
-/* One dataset of representations: a layer of all trials in which it is d wide. */
-struct block {
-    char path[256];
-    int layer;
-    int64_t d, n_members;
-    int64_t *model; /* [n_members], -1: not done */
-};
-
-struct reader {
-    MPI_Comm comm;
-    const char *path;
-    hid_t file;
-    struct arena arena; /* owns everything below */
-    struct align_file models;
-    int64_t n_rows, *model_of; /* [n_rows] of the store; -1 */
-    char probe[ALIGN_NAME];
-    int n_blocks;
-    struct block *block;
-    int64_t n, n_slots; /* -1 until the first block */
-    struct alignment_set set;
-};
-
-/* ---- what the store holds ---- */
-
-struct names {
-    int count;
-    char (*name)[ALIGN_NAME];
-};
-
-static herr_t add_group(hid_t group, const char *name, const H5L_info_t *link, void *self)
-{
-    (void)link;
-    struct names *to = self;
-    H5O_info_t info;
-    if (strlen(name) >= ALIGN_NAME ||
-        H5Oget_info_by_name2(group, name, &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0)
-        return -1;
-    if (info.type == H5O_TYPE_GROUP) strcpy(to->name[to->count++], name);
-    return 0;
-}
-
-/* The groups in a group, in the order they were made where the file knows it. None where there
- * is no such group. */
-static enum err_code list_groups(struct reader *x, const char *path, struct names *out,
-                                 struct err *e)
-{
-    *out = (struct names){0};
-    if (H5Lexists(x->file, path, H5P_DEFAULT) <= 0) return ERR_OK;
-    hid_t g = H5Gopen2(x->file, path, H5P_DEFAULT);
-    H5G_info_t info;
-    if (g < 0 || H5Gget_info(g, &info) < 0)
-        return ERR(e, ERR_FORMAT, "%s: %s is no group", x->path, path);
-    out->name = arena_array(&x->arena, (size_t)info.nlinks, sizeof *out->name);
-    hid_t made = H5Gget_create_plist(g);
-    unsigned order = 0;
-    H5Pget_link_creation_order(made, &order);
-    H5_index_t index = order & H5P_CRT_ORDER_INDEXED ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
-    herr_t rc = out->name ? H5Literate(g, index, H5_ITER_INC, NULL, add_group, out) : -1;
-    H5Pclose(made);
-    H5Gclose(g);
-    return rc < 0 ? ERR(e, ERR_FORMAT, "%s: cannot list %s", x->path, path) : ERR_OK;
-}
-
-/* A column of count values, or all there are: then count is set. NULL on failure. */
-static void *read_column(struct reader *x, const char *path, hid_t type, size_t size,
-                         int64_t *count)
-{
-    void *values = NULL;
-    hid_t d = H5Dopen2(x->file, path, H5P_DEFAULT);
-    if (d < 0) return NULL;
-    hid_t space = H5Dget_space(d);
-    int64_t n = H5Sget_simple_extent_npoints(space);
-    if (*count < 0 || *count == n) {
-        *count = n;
-        values = arena_array(&x->arena, (size_t)n, size);
-        if (values && n && H5Dread(d, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)
-            values = NULL;
-    }
-    H5Sclose(space);
-    H5Dclose(d);
-    return values;
-}
-
-/* The models are the trials that are done, in the order of their rows. */
-static enum err_code read_models(struct reader *x, struct err *e)
-{
-    x->n_rows = -1;
-    uint64_t *id = read_column(x, "/trials/id", H5T_NATIVE_UINT64, sizeof *id, &x->n_rows);
-    uint8_t *state =
-        id ? read_column(x, "/trials/state", H5T_NATIVE_UINT8, sizeof *state, &x->n_rows)
-           : NULL;
-    if (!id || !state)
-        return ERR(e, ERR_FORMAT, "%s: no /trials/id and state: not a store", x->path);
-    struct align_file *m = &x->models;
-    x->model_of = arena_array(&x->arena, (size_t)x->n_rows, sizeof *x->model_of);
-    m->row = arena_array(&m->arena, (size_t)x->n_rows, sizeof *m->row);
-    m->id = arena_array(&m->arena, (size_t)x->n_rows, sizeof *m->id);
-    if (!x->model_of || !m->row || !m->id)
-        return ERR(e, ERR_NOMEM, "no memory for %" PRId64 " trials", x->n_rows);
-    for (int64_t row = 0; row < x->n_rows; row++) {
-        x->model_of[row] = -1;
-        if (!id[row] || state[row] != TRIAL_DONE) continue;
-        x->model_of[row] = m->n_models;
-        m->row[m->n_models] = row;
-        m->id[m->n_models++] = id[row];
-    }
-    return ERR_OK;
-}
-
-/* Shape and members of /representations/<probe set>/<layer>/<width>. */
-static enum err_code read_block(struct reader *x, int layer, const char *width, struct err *e)
-{
-    struct block *b = &x->block[x->n_blocks++];
-    char trial[sizeof b->path];
-    const char *name = x->models.layer[layer];
-    b->layer = layer;
-    snprintf(trial, sizeof trial, "/representations/%s/%s/%s/trial", x->probe, name, width);
-    snprintf(b->path, sizeof b->path, "/representations/%s/%s/%s/data", x->probe, name, width);
-    hid_t d = H5Dopen2(x->file, b->path, H5P_DEFAULT);
-    if (d < 0) return ERR(e, ERR_FORMAT, "%s: no dataset %s", x->path, b->path);
-    hid_t space = H5Dget_space(d);
-    hsize_t dims[4] = {0};
-    int n_dims = H5Sget_simple_extent_ndims(space);
-    if (n_dims == 4) H5Sget_simple_extent_dims(space, dims, NULL);
-    H5Sclose(space);
-    H5Dclose(d);
-    if (x->n < 0) x->n = (int64_t)dims[2], x->n_slots = (int64_t)dims[1];
-    if (n_dims != 4 || !dims[1] || !dims[2] || !dims[3] || (int64_t)dims[1] != x->n_slots ||
-        (int64_t)dims[2] != x->n)
-        return ERR(e, ERR_FORMAT, "%s: %s is not [member, slot, probe, d] as the others are",
-                   x->path, b->path);
-    b->n_members = (int64_t)dims[0];
-    b->d = (int64_t)dims[3];
-    b->model = read_column(x, trial, H5T_NATIVE_INT64, sizeof *b->model, &b->n_members);
-    if (!b->model)
-        return ERR(e, ERR_FORMAT, "%s: %s does not name %" PRId64 " trials", x->path, trial,
-                   b->n_members);
-    for (int64_t j = 0; j < b->n_members; j++) {
-        int64_t row = b->model[j];
-        b->model[j] = row >= 0 && row < x->n_rows ? x->model_of[row] : -1;
-    }
-    return ERR_OK;
-}
-
-/* The blocks of all layers. */
-static enum err_code read_blocks(struct reader *x, struct err *e)
-{
-    char group[256];
-    const struct align_file *m = &x->models;
-    struct names *width = arena_array(&x->arena, (size_t)m->n_layers, sizeof *width);
-    if (!width) return ERR(e, ERR_NOMEM, "no memory for %d layers", m->n_layers);
-    int n_blocks = 0;
-    for (int l = 0; l < m->n_layers; l++) {
-        snprintf(group, sizeof group, "/representations/%s/%s", x->probe, m->layer[l]);
-        TRY(list_groups(x, group, &width[l], e));
-        n_blocks += width[l].count;
-    }
-    x->block = arena_array(&x->arena, (size_t)n_blocks, sizeof *x->block);
-    if (!x->block) return ERR(e, ERR_NOMEM, "no memory for %d datasets", n_blocks);
-    for (int l = 0; l < m->n_layers; l++)
-        for (int i = 0; i < width[l].count; i++) TRY(read_block(x, l, width[l].name[i], e));
-    return ERR_OK;
-}
-
-/* The probe set asked for, or the first that the sweep file names. */
-static enum err_code choose_probes(struct reader *x, const struct names *set, struct err *e)
-{
-    if (!*x->probe) {
-        const char *list =
-            h5_attribute_read(x->file, "record.representations.probe", &x->arena);
-        snprintf(x->probe, sizeof x->probe, "%.*s", list ? (int)strcspn(list, " ") : 0,
-                 list ? list : "");
-        if (set->count == 1) strcpy(x->probe, set->name[0]);
-    }
-    for (int i = 0; i < set->count; i++)
-        if (strcmp(set->name[i], x->probe) == 0) return ERR_OK;
-    return ERR(e, ERR_CONFIG, "%s has no probe set '%s'", x->path, x->probe);
-}
-
-static enum err_code read_layers(struct reader *x, struct err *e)
-{
-    char group[256];
-    struct names set, layer;
-    TRY(list_groups(x, "/representations", &set, e));
-    if (set.count == 0)
-        return ERR(e, ERR_CONFIG,
-                   "%s holds no representations: add record.representations to the sweep file",
-                   x->path);
-    TRY(choose_probes(x, &set, e));
-    snprintf(group, sizeof group, "/representations/%s", x->probe);
-    TRY(list_groups(x, group, &layer, e));
-    struct align_file *m = &x->models;
-    m->n_layers = layer.count;
-    m->layer = arena_array(&m->arena, (size_t)layer.count, sizeof *m->layer);
-    if (!m->layer) return ERR(e, ERR_NOMEM, "no memory for %d layers", layer.count);
-    memcpy(m->layer, layer.name, (size_t)layer.count * sizeof *m->layer);
-    return read_blocks(x, e);
-}
-
-/* The widths of all representations. */
-static enum err_code make_set(struct reader *x, struct err *e)
-{
-    struct alignment_set *set = &x->set;
-    const struct align_file *m = &x->models;
-    *set = (struct alignment_set){.n = x->n, .n_models = m->n_models, .n_layers = m->n_layers};
-    int64_t count = m->n_models * m->n_layers;
-    set->layer = arena_array(&x->arena, (size_t)count, sizeof *set->layer);
-    if (!set->layer)
-        return ERR(e, ERR_NOMEM, "no memory for %" PRId64 " representations", count);
-    for (int i = 0; i < x->n_blocks; i++) {
-        const struct block *b = &x->block[i];
-        for (int64_t j = 0; j < b->n_members; j++)
-            if (b->model[j] >= 0) set->layer[b->model[j] * m->n_layers + b->layer].d = b->d;
-    }
-    for (int64_t r = 0; r < count; r++)
-        if (set->layer[r].d == 0)
-            return ERR(e, ERR_FORMAT, "%s: trial %016" PRIx64 " is done but has no layer '%s'",
-                       x->path, m->id[r / m->n_layers], m->layer[r % m->n_layers]);
-    return ERR_OK;
-}
-
-/* Everything but the features. Local, on a file that all have open. */
-static enum err_code read_tables(struct reader *x, struct err *e)
-{
-    TRY(read_models(x, e));
-    if (x->models.n_models == 0) return ERR_OK;
-    TRY(read_layers(x, e));
-    return make_set(x, e);
-}
-
-/* ---- features ---- */
-
-/* Does this rank own representation (model, layer)? */
-static bool is_own(const struct reader *x, int64_t model, int layer)
-{
-    int rank, size;
-    MPI_Comm_rank(x->comm, &rank);
-    MPI_Comm_size(x->comm, &size);
-    int64_t count = x->set.n_models * x->set.n_layers;
-    return alignment_owner(model * x->set.n_layers + layer, count, size) == rank;
-}
-
-/* The members of a block that this rank owns, in ascending order. */
-static enum err_code own_members(struct reader *x, const struct block *b, int64_t **member,
-                                 int64_t *count, float **features, struct err *e)
-{
-    *count = 0;
-    *member = arena_array(&x->arena, (size_t)b->n_members, sizeof **member);
-    for (int64_t j = 0; j < b->n_members && *member; j++)
-        if (b->model[j] >= 0 && is_own(x, b->model[j], b->layer)) (*member)[(*count)++] = j;
-    size_t bytes = (size_t)(x->n * b->d) * sizeof **features;
-    *features = arena_array(&x->arena, (size_t)*count, bytes);
-    if (*member && *features) return ERR_OK;
-    return ERR(e, ERR_NOMEM,
-               "no memory for %" PRId64 " representations [%" PRId64 ", %" PRId64 "]", *count,
-               x->n, b->d);
-}
-
-/* Selects the last slot of members [0, count) in the file: one piece per run of neighbours. */
-static void select_members(hid_t space, const struct reader *x, const struct block *b,
-                           const int64_t *member, int64_t count)
-{
-    H5Sselect_none(space);
-    for (int64_t begin = 0, end; begin < count; begin = end) {
-        for (end = begin + 1; end < count && member[end] == member[end - 1] + 1;) end++;
-        hsize_t start[4] = {(hsize_t)member[begin], (hsize_t)x->n_slots - 1, 0, 0};
-        hsize_t extent[4] = {(hsize_t)(end - begin), 1, (hsize_t)x->n, (hsize_t)b->d};
-        H5Sselect_hyperslab(space, H5S_SELECT_OR, start, NULL, extent, NULL);
-    }
-}
-
-/* Reads count members into features. Collective, with any count, also 0. */
-static bool read_members(const struct reader *x, const struct block *b, hid_t data,
-                         const int64_t *member, int64_t count, float *features)
-{
-    hid_t space = H5Dget_space(data);
-    hsize_t size = (hsize_t)(count * x->n * b->d);
-    hid_t memory = size ? H5Screate_simple(1, &size, NULL) : H5Scopy(space);
-    if (!size) H5Sselect_none(memory);
-    select_members(space, x, b, member, count);
-    hid_t together = H5Pcreate(H5P_DATASET_XFER);
-    H5Pset_dxpl_mpio(together, H5FD_MPIO_COLLECTIVE);
-    herr_t rc = H5Dread(data, H5T_NATIVE_FLOAT, memory, space, together, features);
-    H5Pclose(together);
-    H5Sclose(memory);
-    H5Sclose(space);
-    return rc >= 0;
-}
-
-/* Collective: all ranks go through a block in the same number of reads. */
-static enum err_code read_features_of(struct reader *x, const struct block *b, struct err *e)
-{
-    int64_t *member = NULL, count = 0, size = x->n * b->d;
-    float *features = NULL;
-    TRY(comm_agree(x->comm, own_members(x, b, &member, &count, &features, e), e));
-    int64_t per_read = READ_BYTES / ((int64_t)sizeof *features * size);
-    if (per_read < 1) per_read = 1;
-    int64_t reads = (count + per_read - 1) / per_read, most;
-    MPI_Allreduce(&reads, &most, 1, MPI_INT64_T, MPI_MAX, x->comm);
-    hid_t data = H5Dopen2(x->file, b->path, H5P_DEFAULT);
-    bool ok = data >= 0;
-    for (int64_t i = 0; i < most; i++) {
-        int64_t begin = i * per_read < count ? i * per_read : count;
-        int64_t left = count - begin < per_read ? count - begin : per_read;
-        ok &= read_members(x, b, data, member + begin, left, features + begin * size);
-    }
-    if (data >= 0) H5Dclose(data);
-    for (int64_t i = 0; i < count; i++)
-        x->set.layer[b->model[member[i]] * x->set.n_layers + b->layer].x = features + i * size;
-    enum err_code rc = ok ? ERR_OK : ERR(e, ERR_IO, "%s: cannot read %s", x->path, b->path);
-    return comm_agree(x->comm, rc, e);
-}
-
-static enum err_code open_store(struct reader *x, struct err *e)
-{
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    H5Pset_fapl_mpio(access, x->comm, MPI_INFO_NULL);
-    H5E_BEGIN_TRY
-    {
-        x->file = H5Fopen(x->path, H5F_ACC_RDONLY, access);
-    }
-    H5E_END_TRY;
-    H5Pclose(access);
-    enum err_code rc =
-        x->file >= 0 ? ERR_OK : ERR(e, ERR_IO, "cannot open the store '%s'", x->path);
-    return comm_agree(x->comm, rc, e);
-}
-
-/* ---- measures ---- */
-
-/* A measure to run: its row, its options with k, its name in the file. */
+/* A measure to run. */
 struct wanted {
-    const struct alignment_measure *measure;
-    struct alignment_options options;
-    char name[ALIGN_NAME];
-    int missing;
+    struct alignment_task task;
+    char name[ALIGN_NAME]; /* in the file */
+    uint8_t *missing;      /* [n_models, n_models], upper triangle; known to all ranks */
+    bool done;
 };
 
-static enum err_code parse(const char *text, const struct alignment_options *options,
-                           struct wanted *w, struct err *e)
+struct aligner {
+    MPI_Comm comm;
+    int rank, size;
+    const struct align_request *request;
+    struct align_options options; /* with the probe set that was found */
+    struct align_models models;
+    struct align_file file; /* rank 0: with the scores */
+    struct wanted *wanted;
+    int n_wanted;
+    int32_t *perm; /* [K, n] */
+    double kept_s; /* when the file was last written */
+    enum err_code kept;
+    struct err keep_error;
+    struct arena arena;
+    /* what runs now */
+    const struct wanted *running[ALIGNMENT_MAX_TASKS];
+};
+
+static enum err_code parse(const char *text, struct wanted *w, struct err *e)
 {
-    w->options = *options;
-    w->options.k = 0;
-    TRY(alignment_parse(text, &w->measure, &w->options, e));
-    if (w->measure->wants_k)
-        snprintf(w->name, sizeof w->name, "%s@%" PRId64, w->measure->row.name, w->options.k);
+    struct alignment_options o = {0};
+    TRY(alignment_parse(text, &w->task.measure, &o, e));
+    w->task.k = o.k;
+    if (w->task.measure->parameter)
+        snprintf(w->name, sizeof w->name, "%s@%" PRId64, w->task.measure->row.name, o.k);
     else
-        snprintf(w->name, sizeof w->name, "%s", w->measure->row.name);
+        snprintf(w->name, sizeof w->name, "%s", w->task.measure->row.name);
     return ERR_OK;
 }
 
-static bool same_models(const struct align_file *a, const struct align_file *b)
+static double now_s(void)
 {
-    return a->n_models == b->n_models && a->n_layers == b->n_layers &&
-           memcmp(a->row, b->row, (size_t)a->n_models * sizeof *a->row) == 0 &&
-           memcmp(a->id, b->id, (size_t)a->n_models * sizeof *a->id) == 0 &&
-           memcmp(a->layer, b->layer, (size_t)a->n_layers * sizeof *a->layer) == 0;
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static bool same_options(const struct alignment_options *a, const struct alignment_options *b)
-{
-    return a->normalize == b->normalize && a->epsilon == b->epsilon && a->clip == b->clip &&
-           a->k == b->k && strcmp(a->probe, b->probe) == 0;
-}
+/* ---- the null ---- */
 
-/* What the file has of these models goes on being in it; the rest is missing. An unreadable
- * file is made anew, all of it can be computed again. Local to rank 0. */
-static void compare(struct reader *x, struct wanted *w, int n, bool force)
+/* classes[n], one a line. */
+static enum err_code read_classes(const char *path, int64_t n, int32_t *classes, struct err *e)
 {
-    struct align_file old;
-    bool kept = align_file_read(x->path, &old, NULL) == ERR_OK && same_models(&old, &x->models);
-    if (kept) {
-        align_file_clear(&x->models);
-        x->models = old;
-    } else {
-        align_file_clear(&old);
-    }
-    for (int i = 0; i < n; i++) {
-        const struct align_scores *s = align_file_find(&x->models, w[i].name);
-        w[i].missing = force || !s || !same_options(&s->options, &w[i].options);
-    }
-}
-
-/* Inputs are the same in every network and would win every search for the best layers with a
- * score of 1 that says nothing of the networks. Where there are other layers, they are no pair.
- */
-static void part_inputs(const struct align_file *f, double *pair)
-{
-    int64_t L = f->n_layers, R = f->n_models * L;
-    for (int64_t l = 0; L > 1 && l < L; l++)
-        if (strcmp(f->layer[l], "input") == 0)
-            for (int64_t a = l; a < R; a += L)
-                for (int64_t b = l; b < R; b += L) pair[a * R + b] = NAN;
-}
-
-/* Collective. Rank 0 keeps the scores of the best layers. */
-static enum err_code run_measure(struct reader *x, const struct wanted *w, struct err *e)
-{
-    int rank;
-    MPI_Comm_rank(x->comm, &rank);
+    FILE *f = fopen(path, "r");
+    if (!f) return ERR(e, ERR_IO, "cannot read the classes in '%s'", path);
+    char line[256];
+    int64_t count = 0;
     enum err_code rc = ERR_OK;
-    struct align_scores *s = NULL;
-    double *pair = NULL;
-    size_t count = (size_t)(x->set.n_models * x->set.n_layers);
-    if (rank == 0) {
-        s = align_file_scores(&x->models, w->name);
-        pair = s ? calloc(count, count * sizeof *pair) : NULL;
-        if (!pair) rc = ERR(e, ERR_NOMEM, "no memory for %zu x %zu scores", count, count);
+    while (rc == ERR_OK && fgets(line, sizeof line, f)) {
+        line[strcspn(line, "\r\n")] = 0;
+        uint32_t hash = 2166136261u; /* names do as well as numbers */
+        for (const char *c = line; *c; c++) hash = (hash ^ (uint8_t)*c) * 16777619u;
+        if (count < n) classes[count] = (int32_t)(hash >> 1);
+        count++;
     }
-    rc = comm_agree(x->comm, rc, e);
-    if (rc == ERR_OK) rc = w->measure->all_pairs(x->comm, &x->set, &w->options, pair, e);
-    if (rc == ERR_OK && rank == 0) {
-        s->options = w->options;
-        snprintf(s->source, sizeof s->source, "%s", w->measure->row.source);
-        part_inputs(&x->models, pair);
-        alignment_best_layers(&x->set, pair, s->score, s->layer_a, s->layer_b);
-    }
-    free(pair);
+    fclose(f);
+    if (count != n)
+        rc = ERR(e, ERR_CONFIG, "'%s' has %" PRId64 " lines, the probes are %" PRId64, path,
+                 count, n);
     return rc;
 }
 
-static enum err_code run_missing(struct reader *x, struct wanted *w, int n, bool force,
-                                 struct err *e)
+/* The permutations, the same on all ranks. Collective. */
+static enum err_code make_permutations(struct aligner *x, struct err *e)
 {
-    int rank, any = 0;
-    MPI_Comm_rank(x->comm, &rank);
-    if (rank == 0) compare(x, w, n, force);
-    for (int i = 0; i < n; i++) {
-        MPI_Bcast(&w[i].missing, 1, MPI_INT, 0, x->comm);
-        any |= w[i].missing;
+    const struct align_null *null = &x->options.null;
+    int64_t n = x->models.set.n;
+    if (!null->permutations) return ERR_OK;
+    const int32_t *classes = NULL;
+    enum err_code rc = ERR_OK;
+    if (null->within_class) {
+        classes = align_models_classes(&x->models);
+        if (x->request->classes) {
+            int32_t *own = arena_array(&x->arena, (size_t)n, sizeof *own);
+            rc = own ? read_classes(x->request->classes, n, own, e)
+                     : ERR(e, ERR_NOMEM, "no memory for classes");
+            classes = own;
+        } else if (!classes) {
+            rc = ERR(e, ERR_CONFIG,
+                     "%s does not know the classes of its probes: give them by --classes FILE, "
+                     "a line each",
+                     x->models.path);
+        }
     }
-    if (!any) return ERR_OK;
-    for (int i = 0; i < x->n_blocks; i++) TRY(read_features_of(x, &x->block[i], e));
-    for (int i = 0; i < n; i++)
-        if (w[i].missing) TRY(run_measure(x, &w[i], e));
-    enum err_code rc = rank == 0 ? align_file_write(x->path, &x->models, e) : ERR_OK;
-    return comm_agree(x->comm, rc, e);
+    x->perm = arena_array(&x->arena, (size_t)null->permutations, (size_t)n * sizeof *x->perm);
+    if (rc == ERR_OK && !x->perm)
+        rc = ERR(e, ERR_NOMEM, "no memory for %" PRId64 " permutations", null->permutations);
+    TRY(comm_agree(x->comm, rc, e));
+    for (int64_t k = 0; k < null->permutations; k++)
+        calibration_permutation(null->seed, k, n, classes, x->perm + k * n);
+    return ERR_OK;
+}
+
+/* ---- what is missing ---- */
+
+/* Scores of these models and options are kept; an unreadable file is made anew, all of it can be
+ * computed again. Local to rank 0. */
+static enum err_code find_missing(struct aligner *x, struct err *e)
+{
+    struct align_file old;
+    int64_t M = x->models.file.n_models;
+    x->file = x->models.file; /* the models keep the names alive */
+    x->file.arena = (struct arena){0};
+    if (align_file_read(x->models.path, &old, NULL) == ERR_OK) {
+        bool ok = align_file_adopt(&x->file, &old);
+        align_file_clear(&old);
+        if (!ok) return ERR(e, ERR_NOMEM, "no memory for scores");
+    }
+    for (int i = 0; i < x->n_wanted; i++) {
+        struct wanted *w = &x->wanted[i];
+        struct align_options options = x->options;
+        options.alignment.k = w->task.k;
+        struct align_scores *s = align_file_find(&x->file, w->name);
+        if (x->request->force || !s || !align_options_same(&s->options, &options))
+            s = align_file_scores(&x->file, w->name, &options);
+        if (!s) return ERR(e, ERR_NOMEM, "no memory for scores of %s", w->name);
+        snprintf(s->source, sizeof s->source, "%s", w->task.measure->row.source);
+        snprintf(s->formula, sizeof s->formula, "%s", w->task.measure->formula);
+        for (int64_t a = 0; a < M; a++)
+            for (int64_t b = a; b < M; b++) w->missing[a * M + b] = !s->taken[a * M + b];
+    }
+    return ERR_OK;
+}
+
+/* Collective. */
+static enum err_code share_missing(struct aligner *x, struct err *e)
+{
+    size_t pairs = (size_t)(x->models.file.n_models * x->models.file.n_models);
+    enum err_code rc = ERR_OK;
+    for (int i = 0; i < x->n_wanted && rc == ERR_OK; i++) {
+        x->wanted[i].missing = arena_array(&x->arena, pairs, 1);
+        if (!x->wanted[i].missing) rc = ERR(e, ERR_NOMEM, "no memory for %zu pairs", pairs);
+    }
+    TRY(comm_agree(x->comm, rc, e));
+    TRY(comm_agree(x->comm, x->rank == 0 ? find_missing(x, e) : ERR_OK, e));
+    for (int i = 0; i < x->n_wanted; i++)
+        MPI_Bcast(x->wanted[i].missing, comm_int((long long)pairs), MPI_BYTE, 0, x->comm);
+    return ERR_OK;
+}
+
+/* ---- results ---- */
+
+static void keep_pair(struct align_scores *s, int64_t M, const struct alignment_pair *p,
+                      bool turned)
+{
+    int64_t at = turned ? p->b * M + p->a : p->a * M + p->b;
+    for (int i = 0; i < ALIGN_FIELDS && s->field[i]; i++) {
+        ptrdiff_t offset = ((const struct align_field *)table_row(&align_fields, i))->offset;
+        if (offset >= 0) memcpy(&s->field[i][at], (const char *)p + offset, sizeof(double));
+    }
+    s->layer_a[at] = turned ? p->layer_b : p->layer_a;
+    s->layer_b[at] = turned ? p->layer_a : p->layer_b;
+    s->taken[at] = 1;
+}
+
+/* A layer of a model by its name in the file. */
+static int32_t layer_in_file(const struct aligner *x, int32_t model, int32_t layer)
+{
+    return layer < 0 ? layer : (int32_t)x->models.layer[model][layer];
+}
+
+/* What the engine found, on rank 0: see struct alignment_sink. */
+static void take(void *self, const struct alignment_pairs *pairs, const double *most)
+{
+    struct aligner *x = self;
+    int64_t M = x->file.n_models, K = x->options.null.permutations;
+    for (int64_t i = 0; i < pairs->count; i++) {
+        struct alignment_pair p = pairs->pair[i];
+        const struct wanted *w = x->running[p.task];
+        struct align_scores *s = align_file_find(&x->file, w->name);
+        p.layer_a = layer_in_file(x, p.a, p.layer_a);
+        p.layer_b = layer_in_file(x, p.b, p.layer_b);
+        keep_pair(s, M, &p, false);
+        if (w->task.measure->symmetric) keep_pair(s, M, &p, true);
+        for (int64_t k = 0; k < K; k++) s->most[k] = fmax(s->most[k], most[p.task * K + k]);
+    }
+    if (now_s() - x->kept_s < KEEP_S || x->kept != ERR_OK) return;
+    x->kept = align_file_write(x->models.path, &x->file, &x->keep_error);
+    x->kept_s = now_s();
+}
+
+/* p-values of all pairs together. */
+static enum err_code adjust(struct aligner *x, const struct wanted *w, struct err *e)
+{
+    struct align_scores *s = align_file_find(&x->file, w->name);
+    int64_t M = x->file.n_models, K = s->options.null.permutations, count = 0;
+    if (!K) return ERR_OK;
+    double *p = malloc((size_t)(M * M + 1) * sizeof *p);
+    if (!p) return ERR(e, ERR_NOMEM, "no memory for p-values");
+    for (int turn = 0; turn < 2; turn++) {
+        count = 0;
+        for (int64_t a = 0; a < M; a++)
+            for (int64_t b = w->task.measure->symmetric ? a + 1 : 0; b < M; b++) {
+                int64_t at = a * M + b, mirror = b * M + a;
+                if (a == b) continue;
+                if (turn == 0) p[count] = s->field[ALIGN_P_VALUE][at];
+                if (turn == 1) {
+                    double all = calibration_max_t(K, s->most, s->field[ALIGN_Z][at]);
+                    s->field[ALIGN_Q_VALUE][at] = p[count];
+                    s->field[ALIGN_P_ADJUSTED][at] = all;
+                    if (w->task.measure->symmetric) {
+                        s->field[ALIGN_Q_VALUE][mirror] = p[count];
+                        s->field[ALIGN_P_ADJUSTED][mirror] = all;
+                    }
+                }
+                count++;
+            }
+        if (turn == 0) calibration_fdr(count, p, p);
+    }
+    free(p);
+    return ERR_OK;
+}
+
+/* Says where scores mean little. Local to rank 0. */
+static void warn(const struct aligner *x, const struct wanted *w)
+{
+    const struct alignment_set *set = &x->models.set;
+    const struct align_scores *s = align_file_find(&x->file, w->name);
+    int64_t few = 0, none = 0, M = x->file.n_models;
+    for (int64_t m = 0; m < M; m++) {
+        bool is_few = false;
+        for (int l = 0; l < set->model[m].n_layers && w->task.measure->few_rows; l++) {
+            struct form_shape shape = {
+                .n = set->n, .d = set->model[m].layer[l].d, .k = w->task.k};
+            is_few |= w->task.measure->few_rows(&shape);
+        }
+        few += is_few;
+        none += s->taken[m * M + m] && isnan(s->field[ALIGN_SCORE][m * M + m]);
+    }
+    if (few)
+        fprintf(stderr,
+                "shoal: warning: %s: %" PRId64 " of %" PRId64 " models have layers with fewer "
+                "than 2 probes a feature (%" PRId64 " probes): high scores then mean little\n",
+                w->name, few, M, set->n);
+    if (none)
+        fprintf(stderr,
+                "shoal: warning: %s: %" PRId64 " of %" PRId64 " models have no score with "
+                "themselves: constant, collapsed or missing features\n",
+                w->name, none, M);
+}
+
+/* ---- running ---- */
+
+/* Models that are compared at a time, so that features and forms of two such groups fit. Local,
+ * the same on all ranks. */
+static int64_t group_size(const struct aligner *x, const struct alignment_task *task, int n)
+{
+    const struct alignment_set *set = &x->models.set;
+    double most = 0;
+    for (int64_t m = 0; m < set->n_models; m++) {
+        double bytes = (double)alignment_model_bytes(&set->model[m], set->n, task, n,
+                                                     &x->options.alignment);
+        bytes *= 5; /* own forms of both groups, visiting, next, permuted */
+        for (int l = 0; l < set->model[m].n_layers; l++)
+            bytes += 16.0 * (double)(set->n * set->model[m].layer[l].d);
+        most = fmax(most, bytes);
+    }
+    double fit = x->request->memory_gb * 1e9 / most * x->size;
+    if (fit >= (double)set->n_models) return set->n_models;
+    return fit < x->size ? x->size : (int64_t)fit;
+}
+
+/* The pairs of two groups that are missing; returns whether there are any. */
+static bool cut_missing(const struct aligner *x, const struct wanted *w,
+                        const struct alignment_groups *g, uint8_t *wanted)
+{
+    bool any = false;
+    int64_t M = x->models.set.n_models;
+    for (int64_t a = 0; a < g->a->n_models; a++)
+        for (int64_t b = 0; b < g->b->n_models; b++) {
+            int64_t i = g->first_a + a, j = g->first_b + b;
+            uint8_t want = i <= j && w->missing[i * M + j];
+            wanted[a * g->b->n_models + b] = want;
+            any |= want;
+        }
+    return any;
+}
+
+/* Is a pair of the groups missing at all? */
+static bool any_missing(const struct aligner *x, const struct wanted *w, int64_t first_a,
+                        int64_t count_a, int64_t first_b, int64_t count_b)
+{
+    int64_t M = x->models.set.n_models;
+    for (int64_t i = first_a; i < first_a + count_a; i++)
+        for (int64_t j = first_b > i ? first_b : i; j < first_b + count_b; j++)
+            if (w->missing[i * M + j]) return true;
+    return false;
+}
+
+/* Tasks with the same missing pairs, over all groups. Collective. */
+static enum err_code run_tasks(struct aligner *x, const struct alignment_task *task, int n,
+                               const struct wanted *w, struct err *e)
+{
+    int64_t M = x->models.set.n_models, size = group_size(x, task, n), loaded = -1;
+    struct alignment_set a, b;
+    const struct alignment_null null = {x->options.null.permutations, x->perm,
+                                        x->options.null.alpha};
+    struct alignment_sink sink = {take, x};
+    uint8_t *wanted = arena_array(&x->arena, (size_t)size, (size_t)size);
+    TRY(comm_agree(x->comm, wanted ? ERR_OK : ERR(e, ERR_NOMEM, "no memory for pairs"), e));
+    for (int64_t i = 0; i < M; i += size)
+        for (int64_t j = i; j < M; j += size) {
+            int64_t in_a = M - i < size ? M - i : size, in_b = M - j < size ? M - j : size;
+            if (!any_missing(x, w, i, in_a, j, in_b)) continue;
+            if (loaded != i) TRY(align_models_load(&x->models, 0, i, in_a, &a, e));
+            loaded = i;
+            if (j != i) TRY(align_models_load(&x->models, 1, j, in_b, &b, e));
+            struct alignment_groups g = {&a, j == i ? &a : &b, i, j, wanted};
+            if (!cut_missing(x, w, &g, wanted)) continue;
+            TRY(alignment_all_pairs(x->comm, &g, task, n, &x->options.alignment, &null, &sink,
+                                    e));
+        }
+    return ERR_OK;
+}
+
+/* Collective. */
+static enum err_code run_missing(struct aligner *x, struct err *e)
+{
+    size_t pairs = (size_t)(x->models.set.n_models * x->models.set.n_models);
+    for (int i = 0; i < x->n_wanted; i++) {
+        struct alignment_task task[ALIGNMENT_MAX_TASKS];
+        int n = 0;
+        for (int j = i; j < x->n_wanted && n < ALIGNMENT_MAX_TASKS; j++) {
+            struct wanted *w = &x->wanted[j];
+            if (w->done || memcmp(w->missing, x->wanted[i].missing, pairs) != 0) continue;
+            w->done = true;
+            x->running[n] = w;
+            task[n++] = w->task;
+        }
+        if (n) TRY(run_tasks(x, task, n, x->running[0], e));
+    }
+    if (x->rank == 0) {
+        for (int i = 0; i < x->n_wanted; i++) {
+            TRY(adjust(x, &x->wanted[i], e));
+            warn(x, &x->wanted[i]);
+        }
+        if (x->kept != ERR_OK) *e = x->keep_error;
+        TRY(x->kept);
+        return align_file_write(x->models.path, &x->file, e);
+    }
+    return ERR_OK;
+}
+
+/* Nothing asked for is missing. Known to all ranks. */
+static bool complete(const struct aligner *x)
+{
+    int64_t M = x->models.set.n_models;
+    for (int i = 0; i < x->n_wanted; i++)
+        if (any_missing(x, &x->wanted[i], 0, M, 0, M)) return false;
+    return true;
+}
+
+static enum err_code check_all(const struct aligner *x, struct err *e)
+{
+    for (int i = 0; i < x->n_wanted; i++) {
+        struct alignment_options o = x->options.alignment;
+        o.k = x->wanted[i].task.k;
+        TRY(alignment_check(x->wanted[i].task.measure, &o, x->models.set.n, e));
+    }
+    return ERR_OK;
+}
+
+/* Over the models that were found. Collective. */
+static enum err_code align_models(struct aligner *x, struct err *e)
+{
+    snprintf(x->options.alignment.probe, sizeof x->options.alignment.probe, "%s",
+             x->models.probe);
+    TRY(check_all(x, e)); /* alike on all ranks */
+    TRY(make_permutations(x, e));
+    TRY(share_missing(x, e));
+    if (complete(x)) return ERR_OK;
+    return comm_agree(x->comm, run_missing(x, e), e);
 }
 
 enum err_code align_store(MPI_Comm comm, const char *store_path, const char *const *measures,
-                          int n_measures, const struct alignment_options *options, bool force,
-                          struct err *e)
+                          int n_measures, const struct align_request *request, struct err *e)
 {
-    struct reader x = {.comm = comm, .path = store_path, .file = -1, .n = -1};
-    snprintf(x.probe, sizeof x.probe, "%s", options->probe);
-    struct wanted *w = arena_array(&x.arena, (size_t)n_measures, sizeof *w);
-    enum err_code rc = w ? ERR_OK : ERR(e, ERR_NOMEM, "no memory for measures");
+    struct aligner x = {.comm = comm,
+                        .request = request,
+                        .options = request->options,
+                        .n_wanted = n_measures,
+                        .kept_s = now_s()};
+    MPI_Comm_rank(comm, &x.rank);
+    MPI_Comm_size(comm, &x.size);
+    x.wanted = arena_array(&x.arena, (size_t)n_measures, sizeof *x.wanted);
+    enum err_code rc = x.wanted ? ERR_OK : ERR(e, ERR_NOMEM, "no memory for measures");
     for (int i = 0; i < n_measures && rc == ERR_OK; i++)
-        rc = parse(measures[i], options, &w[i], e);
+        rc = parse(measures[i], &x.wanted[i], e);
     rc = comm_agree(comm, rc, e);
-    if (rc != ERR_OK) goto out;
-    rc = open_store(&x, e);
-    if (rc != ERR_OK) goto out;
-    rc = comm_agree(comm, read_tables(&x, e), e);
-    for (int i = 0; i < n_measures; i++)
-        snprintf(w[i].options.probe, sizeof w[i].options.probe, "%s", x.probe);
-    if (rc == ERR_OK && x.models.n_models > 0) rc = run_missing(&x, w, n_measures, force, e);
-out:
-    if (x.file >= 0) H5Fclose(x.file);
-    align_file_clear(&x.models);
+    if (rc == ERR_OK)
+        rc = align_models_open(comm, store_path, request->options.alignment.probe,
+                               request->baselines, &x.models, e);
+    if (rc == ERR_OK && x.models.set.n_models > 0) rc = align_models(&x, e);
+    if (x.rank == 0) arena_clear(&x.file.arena);
+    if (x.models.inner) align_models_close(&x.models);
     arena_clear(&x.arena);
     return rc;
 }
@@ -487,27 +425,41 @@ out:
 
 static void print_layer(FILE *out, const char *key, const struct align_file *f, int32_t layer)
 {
-    if (layer < 0)
+    if (layer == ALIGN_NO_LAYER)
         fprintf(out, ", \"%s\": null", key);
     else
-        fprintf(out, ", \"%s\": \"%s\"", key, f->layer[layer]);
+        fprintf(out, ", \"%s\": \"%s\"", key, layer < 0 ? "all" : f->layer[layer]);
+}
+
+static void print_pair(FILE *out, const struct align_file *f, const struct align_scores *s,
+                       int64_t a, int64_t b)
+{
+    int64_t at = a * f->n_models + b;
+    fprintf(out, "\n  {\"a\": \"%s\", \"b\": \"%s\", \"measure\": \"%s\"", f->name[a],
+            f->name[b], s->measure);
+    for (int i = 0; i < ALIGN_FIELDS; i++) {
+        char number[32] = "null";
+        if (i > ALIGN_CALIBRATED && !s->field[i]) continue;
+        if (s->field[i] && isfinite(s->field[i][at])) text_double(s->field[i][at], number);
+        fprintf(out, ", \"%s\": %s", table_row(&align_fields, i)->name, number);
+        if (i > 0) continue;
+        print_layer(out, "layer_a", f, s->layer_a[at]);
+        print_layer(out, "layer_b", f, s->layer_b[at]);
+    }
+    fprintf(out, "}");
 }
 
 static void print_scores(FILE *out, const struct align_file *f, const struct align_scores *s,
                          bool *first)
 {
+    const struct alignment_measure *measure;
+    struct alignment_options o;
+    bool known = alignment_parse(s->measure, &measure, &o, NULL) == ERR_OK;
     for (int64_t a = 0; a < f->n_models; a++)
-        for (int64_t b = a + 1; b < f->n_models; b++) {
-            int64_t at = a * f->n_models + b;
-            char score[32] = "null";
-            if (isfinite(s->score[at])) text_double(s->score[at], score);
-            fprintf(out,
-                    "%s\n  {\"a\": \"%016" PRIx64 "\", \"b\": \"%016" PRIx64
-                    "\", \"measure\": \"%s\", \"score\": %s",
-                    *first ? "" : ",", f->id[a], f->id[b], s->measure, score);
-            print_layer(out, "layer_a", f, s->layer_a[at]);
-            print_layer(out, "layer_b", f, s->layer_b[at]);
-            fprintf(out, ", \"p_value\": null}");
+        for (int64_t b = known && !measure->symmetric ? 0 : a + 1; b < f->n_models; b++) {
+            if (a == b || !s->taken[a * f->n_models + b]) continue;
+            if (!*first) fputc(',', out);
+            print_pair(out, f, s, a, b);
             *first = false;
         }
 }
@@ -517,15 +469,14 @@ enum err_code align_json(const char *store_path, const char *const *measures, in
 {
     struct align_file f;
     struct wanted w;
-    const struct alignment_options any = {0};
-    for (int i = 0; i < n_measures; i++) TRY(parse(measures[i], &any, &w, e));
+    for (int i = 0; i < n_measures; i++) TRY(parse(measures[i], &w, e));
     TRY(align_file_read(store_path, &f, e));
     bool first = true;
     fprintf(out, "{\"schema\": 1, \"pairs\": [");
     for (int i = 0; i < f.n_scores && n_measures == 0; i++)
         print_scores(out, &f, &f.scores[i], &first);
     for (int i = 0; i < n_measures; i++) {
-        parse(measures[i], &any, &w, NULL);
+        parse(measures[i], &w, NULL);
         const struct align_scores *s = align_file_find(&f, w.name);
         if (s) print_scores(out, &f, s, &first);
     }

@@ -1,5 +1,5 @@
-/* align.h - alignment of the networks of a store: reads their representations, runs measures
- * over all pairs, keeps the scores in STORE.d/alignment.h5. */
+/* align.h - alignment of the models of a store: runs measures over all pairs, keeps the scores in
+ * STORE.d/alignment.h5. */
 #ifndef SHOAL_COORD_ALIGN_H
 #define SHOAL_COORD_ALIGN_H
 
@@ -7,30 +7,39 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "linalg/alignment.h"
+#include "coord/align_file.h"
 
-/* Runs the measures ("cka", "mutual_knn@10") that the store lacks, over the trials that are
- * done (a diverged one is no model) and the layers at their last recorded moment, and replaces
- * STORE.d/alignment.h5 by rename. Scores of the same models and options are kept as they are,
- * those of measures not asked for too. Collective over comm; the store is only read.
+/* What to measure and how. */
+struct align_request {
+    struct align_options options; /* k comes from the measures' names */
+    unsigned baselines;           /* see align_baselines_parse */
+    double memory_gb;             /* for forms and features on each rank */
+    const char *classes; /* file of the probes' classes, a line each; NULL: the store's */
+    bool force;          /* run again what is there already */
+};
+
+/* Runs the measures ("cka", "mutual_knn@10") over all pairs of models that the store lacks: over
+ * trials that are done (a diverged one is no model) with the layers at their last recorded
+ * moment, imported models and baselines. STORE.d/alignment.h5 is replaced by rename again and
+ * again, so that a run that is killed goes on where it was. Scores of the same models and
+ * options are kept as they are, those of measures not asked for too. Collective over comm; the
+ * store is only read.
  *
- * options  k comes from the measures' names
- * force    run again what is there already
  * errors   ERR_CONFIG for an unknown measure, an impossible k, or a store without
- *          representations; ERR_SHAPE, ERR_FORMAT, ERR_IO, ERR_NOMEM. No trial done: no error,
+ *          representations; ERR_SHAPE, ERR_FORMAT, ERR_IO, ERR_NOMEM. No model: no error,
  *          nothing is written
- * cost     every representation is read once, by the rank that owns it */
+ * cost     every representation is read once, by the rank that owns it, where all fit in the
+ *          memory given; else once for every group of models that does */
 enum err_code align_store(MPI_Comm comm, const char *store_path, const char *const *measures,
-                          int n_measures, const struct alignment_options *options, bool force,
-                          struct err *e);
+                          int n_measures, const struct align_request *request, struct err *e);
 
 /* Prints the scores of those measures (n_measures 0: of all there are) as JSON:
  *
- *   {"schema": 1, "pairs": [{"a": ID, "b": ID, "measure": "cka", "score": 0.5 or null,
- *                            "layer_a": "hidden.last", "layer_b": ..., "p_value": null}]}
+ *   {"schema": 1, "pairs": [{"a": MODEL, "b": MODEL, "measure": "cka", "score": 0.5 or null,
+ *     "layer_a": "hidden.last", "layer_b": ..., "p_value": null, "calibrated": null, ...}]}
  *
- * Every pair once, a before b in the store. A store that was never aligned has no pairs. Local,
- * needs no MPI. */
+ * Every pair once, a before b in the store; of a measure that is not symmetric both ways. A store
+ * that was never aligned has no pairs. Local, needs no MPI. */
 enum err_code align_json(const char *store_path, const char *const *measures, int n_measures,
                          FILE *out, struct err *e);
 

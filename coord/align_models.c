@@ -3,7 +3,7 @@
  *
  * All ranks open the store together and read its small tables themselves; every representation
  * is read by the rank that owns its model, in collective reads of one dataset after the other.
- * A further baseline is a row of align_baselines[] and a case in add_baselines and load_made. */
+ * A further baseline is a row of align_baselines and a case in add_baselines and load_others. */
 #include "coord/align_models.h"
 
 #include <inttypes.h>
@@ -19,15 +19,7 @@
 #include "coord/state.h"
 
 enum { READ_BYTES = 256 << 20 }; /* per rank and collective read: MPI-IO counts in ints */
-enum { RANDOM_WIDTH = 512 };     /* of the random features */
-
-static const struct row baselines[] = {
-    [BASELINE_INPUT] = {"input", "what the networks see, as a model of one layer", NULL},
-    [BASELINE_RANDOM] = {"random", "512 random ReLU features of the input",
-                         "Rahimi and Recht 2007"},
-    [BASELINE_UNTRAINED] = {"untrained", "every network as it was before training", NULL},
-};
-const struct table align_baselines = TABLE("baseline", baselines);
+enum { RANDOM_WIDTH = 512 };     /* as align_baselines says */
 
 /* One dataset of representations: a layer of all trials in which it is d wide. */
 struct block {
@@ -64,22 +56,6 @@ struct align_models_inner {
     float *features[2]; /* of a load */
     struct alignment_model *model[2];
 };
-
-enum err_code align_baselines_parse(const char *text, unsigned *out, struct err *e)
-{
-    *out = 0;
-    if (strcmp(text, "none") == 0) return ERR_OK;
-    while (*text) {
-        char name[ALIGN_NAME];
-        size_t length = strcspn(text, ", ");
-        int row;
-        snprintf(name, sizeof name, "%.*s", (int)(length < 63 ? length : 63), text);
-        if (length) TRY(table_need(&align_baselines, name, &row, e));
-        if (length) *out |= 1u << row;
-        text += length + (text[length] != 0);
-    }
-    return ERR_OK;
-}
 
 /* ---- what the store holds ---- */
 

@@ -6,15 +6,8 @@
 #include <hdf5.h>
 #include <mpi.h>
 
+#include "coord/align_baselines.h"
 #include "coord/align_file.h"
-
-/* Models that say what a score is worth; a set of them is a sum of 1 << row. */
-enum align_baseline { BASELINE_INPUT, BASELINE_RANDOM, BASELINE_UNTRAINED };
-extern const struct table align_baselines; /* input, random, untrained */
-
-/* Reads "input,untrained" or "none" into a set. Local.
- * errors   ERR_CONFIG names what there is */
-enum err_code align_baselines_parse(const char *text, unsigned *out, struct err *e);
 
 struct align_models {
     MPI_Comm comm;

@@ -21,11 +21,13 @@ struct options {
     int n_args;
     struct option_list set, attr, layer;
     const char *output, *filter, *at, *measure, *normalize, *launcher, *template, *color,
-        *progress, *widths, *stage, *model, *modality, *rows, *probe;
+        *progress, *widths, *stage, *model, *modality, *rows, *probe, *clip_by, *precision,
+        *baselines, *classes;
     const char *max_failures;
-    int64_t np, seeds, steps;
-    double epsilon, clip;
-    bool help, version, quiet, dry_run, json, csv, list, records, exit_code, watch, force;
+    int64_t np, seeds, steps, permutations;
+    double epsilon, clip, sigma, alpha, memory;
+    bool help, version, quiet, dry_run, json, csv, list, records, exit_code, watch, force,
+        concat, within_class;
     bool fail_fast;
 };
 

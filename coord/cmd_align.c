@@ -1,10 +1,13 @@
 /* cmd_align.c - `shoal align`: in a launched rank it measures, elsewhere it launches. */
+#include <inttypes.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include "coord/align_baselines.h"
 #include "coord/launch.h"
 #include "coord/results.h"
 #include "coord/run.h"
@@ -29,6 +32,24 @@ static enum err_code measures_read(const char *list, struct analysis_spec *spec,
     return ERR_OK;
 }
 
+/* Flags that are numbers of the specification. */
+static const struct number {
+    const char *flag;
+    size_t from, to; /* in struct options, in struct analysis_spec */
+    double most;
+    bool zero; /* may be 0 */
+} numbers[] = {
+    {"--epsilon", offsetof(struct options, epsilon), offsetof(struct analysis_spec, epsilon), 1,
+     true},
+    {"--clip", offsetof(struct options, clip), offsetof(struct analysis_spec, clip), 1, false},
+    {"--sigma", offsetof(struct options, sigma), offsetof(struct analysis_spec, sigma), 1e30,
+     true},
+    {"--alpha", offsetof(struct options, alpha), offsetof(struct analysis_spec, alpha), 0.5,
+     false},
+    {"--memory", offsetof(struct options, memory), offsetof(struct analysis_spec, memory_gb),
+     1e6, false},
+};
+
 /* What to measure: the command line over the sweep in the store over the defaults. */
 static enum err_code spec_collect(const struct options *o, struct analysis_spec *spec,
                                   struct err *e)
@@ -45,8 +66,27 @@ static enum err_code spec_collect(const struct options *o, struct analysis_spec 
     if (spec->n_measures == 0) TRY(measures_read("cka,cka_unbiased,mutual_knn@10", spec, e));
     if (o->normalize)
         TRY(table_need(&alignment_normalizations, o->normalize, &spec->normalize, e));
-    if (!isnan(o->epsilon)) spec->epsilon = o->epsilon;
-    if (!isnan(o->clip)) spec->clip = o->clip;
+    if (o->clip_by) TRY(table_need(&alignment_clips, o->clip_by, &spec->clip_by, e));
+    if (o->precision) TRY(table_need(&alignment_precisions, o->precision, &spec->precision, e));
+    if (o->baselines) {
+        unsigned known;
+        TRY(align_baselines_parse(o->baselines, &known, e));
+        snprintf(spec->baselines, sizeof spec->baselines, "%s", o->baselines);
+    }
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        double given = *(const double *)((const char *)o + numbers[i].from);
+        if (isnan(given)) continue;
+        if (given < 0 || given > numbers[i].most || (given == 0 && !numbers[i].zero))
+            return ERR(e, ERR_USAGE, "%s %g: want a number %s 0 and at most %g",
+                       numbers[i].flag, given, numbers[i].zero ? "from" : "above",
+                       numbers[i].most);
+        *(double *)((char *)spec + numbers[i].to) = given;
+    }
+    if (o->permutations) spec->permutations = o->permutations;
+    spec->concat |= o->concat;
+    spec->within_class |= o->within_class;
+    if (spec->within_class && !spec->permutations)
+        return ERR(e, ERR_USAGE, "--within-class wants --permutations K");
     return ERR_OK;
 }
 
@@ -55,15 +95,25 @@ static int front_align(const struct options *o, const struct analysis_spec *spec
     struct text names = {0};
     for (int i = 0; i < spec->n_measures; i++)
         text_add(&names, "%s%s", i ? "," : "", spec->measure[i]);
-    char epsilon[32], clip[32];
+    char value[sizeof numbers / sizeof *numbers][32], permutations[32];
     struct launch_words w = {0};
     launch_add(&w, "align");
     launch_add(&w, o->arg[0]);
     launch_option(&w, "--measure", names.at);
     launch_option(&w, "--normalize",
                   table_row(&alignment_normalizations, spec->normalize)->name);
-    launch_option(&w, "--epsilon", text_double(spec->epsilon, epsilon));
-    launch_option(&w, "--clip", text_double(spec->clip, clip));
+    launch_option(&w, "--clip-by", table_row(&alignment_clips, spec->clip_by)->name);
+    launch_option(&w, "--precision", table_row(&alignment_precisions, spec->precision)->name);
+    launch_option(&w, "--baselines", spec->baselines);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        double number = *(const double *)((const char *)spec + numbers[i].to);
+        launch_option(&w, numbers[i].flag, text_double(number, value[i]));
+    }
+    snprintf(permutations, sizeof permutations, "%" PRId64, spec->permutations);
+    if (spec->permutations) launch_option(&w, "--permutations", permutations);
+    if (o->classes) launch_option(&w, "--classes", o->classes);
+    if (spec->concat) launch_add(&w, "--concat");
+    if (spec->within_class) launch_add(&w, "--within-class");
     if (o->force) launch_add(&w, "--force");
     struct options all_work = *o; /* no coordinator: as many ranks as cores */
     if (!all_work.np) all_work.np = sysconf(_SC_NPROCESSORS_ONLN);

@@ -13,6 +13,7 @@
 #include "base/comm.h"
 #include "base/text.h"
 #include "coord/align.h"
+#include "coord/align_baselines.h"
 #include "coord/coordinator.h"
 #include "coord/folder.h"
 #include "coord/provenance.h"
@@ -245,16 +246,31 @@ enum err_code run_print_scores(const char *store, const struct analysis_spec *sp
     return align_json(store, name, n, stdout, e);
 }
 
-/* Collective over comm. */
+/* Collective over comm. classes and force as in struct align_request. */
 static enum err_code measure(MPI_Comm comm, const char *store, const struct analysis_spec *spec,
-                             bool force, struct err *e)
+                             const char *classes, bool force, struct err *e)
 {
     const char *name[SWEEP_MAX_MEASURES];
     int n = measure_names(spec, name);
-    struct alignment_options options = {
-        .normalize = spec->normalize, .epsilon = spec->epsilon, .clip = spec->clip};
-    snprintf(options.probe, sizeof options.probe, "%s", spec->probe);
-    return align_store(comm, store, name, n, &options, force, e);
+    struct align_request request = {
+        .options.alignment = {.normalize = spec->normalize,
+                              .epsilon = spec->epsilon,
+                              .clip = spec->clip,
+                              .clip_by = spec->clip_by,
+                              .precision = spec->precision,
+                              .sigma = spec->sigma,
+                              .concat = spec->concat},
+        .options.null = {.permutations = spec->permutations,
+                         .alpha = spec->alpha,
+                         .within_class = spec->within_class},
+        .memory_gb = spec->memory_gb,
+        .classes = classes,
+        .force = force,
+    };
+    char *probe = request.options.alignment.probe;
+    snprintf(probe, sizeof request.options.alignment.probe, "%s", spec->probe);
+    TRY(align_baselines_parse(spec->baselines, &request.baselines, e));
+    return align_store(comm, store, name, n, &request, e);
 }
 
 /* The measures that the file asks for, on the workers; rank 0 sleeps until they are done.
@@ -265,7 +281,7 @@ static enum err_code analyse(struct job *job, struct err *e)
     if (spec->n_measures == 0 || job->sweep->record.n_layers == 0) return ERR_OK;
     enum err_code code = ERR_OK;
     if (job->workers != MPI_COMM_NULL) {
-        code = measure(job->workers, job->store, spec, false, e);
+        code = measure(job->workers, job->store, spec, NULL, false, e);
         if (job->rank == 1) MPI_Send(NULL, 0, MPI_BYTE, 0, JOB_READY, job->world);
     } else {
         MPI_Status status;
@@ -379,7 +395,7 @@ int run_align(const struct options *o, const char *store, const struct analysis_
     if (status) return status;
     enum err_code code = job_start(&job, &e);
     if (code == ERR_OK) code = comm_agree(job.world, align_lock(&job, &e), &e);
-    if (code == ERR_OK) code = measure(job.world, store, spec, o->force, &e);
+    if (code == ERR_OK) code = measure(job.world, store, spec, o->classes, o->force, &e);
     if (code == ERR_OK && job.rank == 0 && o->json) code = run_print_scores(store, spec, &e);
     status = code == ERR_OK ? 0 : job.rank == 0 ? cli_fail(&e) : err_status(code);
     job_end(&job);

@@ -131,8 +131,16 @@ struct analysis_spec {
     char measure[SWEEP_MAX_MEASURES][TASK_NAME]; /* "cka", "mutual_knn@10" */
     int normalize;                               /* alignment_normalizations */
     double epsilon;
-    double clip; /* quantile of |x|; 1: none */
+    double clip;            /* quantile of |x|; 1: none */
+    int clip_by, precision; /* alignment_clips, alignment_precisions */
+    double sigma;           /* of the RBF kernel; 0: the median distance */
+    bool concat;            /* all layers side by side are a candidate */
     char probe[TASK_NAME];
+    char baselines[TASK_NAME]; /* align_baselines, comma-separated, or none */
+    double memory_gb;
+    int64_t permutations; /* of the null; 0: none */
+    bool within_class;
+    double alpha;
 };
 
 struct report_spec {

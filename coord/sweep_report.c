@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "coord/align_baselines.h"
 #include "coord/figure.h"
 #include "coord/report.h"
 #include "coord/report_compare.h"
@@ -217,10 +218,11 @@ static void read_measures(struct sweep_reader *r, const struct yaml_node *list)
             yaml_problem(r->file, at->mark, "a larger record.representations.probe.n",
                          "%s: %s wants at least %lld probes, there are %lld", where, at->text,
                          (long long)measure->least_n, (long long)probes);
-        else if (measure->wants_k && probes > 0 && options.k >= probes)
-            yaml_problem(r->file, at->mark, "fewer neighbours, or a larger probe.n",
-                         "%s: %s of %lld probes: k must be 1 to %lld", where, at->text,
-                         (long long)probes, (long long)probes - 1);
+        else if (measure->parameter && probes > 0 && options.k >= probes)
+            yaml_problem(r->file, at->mark, "a smaller number, or a larger probe.n",
+                         "%s: %s of %lld probes: the number of %s must be 1 to %lld", where,
+                         at->text, (long long)probes, measure->parameter,
+                         (long long)probes - 1);
     }
     if (list && list->count && r->sweep->record.n_layers == 0)
         yaml_problem(r->file, list->mark,
@@ -234,7 +236,14 @@ void sweep_analysis_read(struct sweep_reader *r, const struct yaml_node *node)
     sweep_known_keys(r, node, "analysis", "alignment");
     const struct yaml_node *block = sweep_child(r, node, "analysis", "alignment", YAML_MAP);
     if (!block) return;
-    sweep_scalars(r, block, where, "measures");
+    sweep_scalars(r, block, where, "measures null");
+    const struct yaml_node *null = sweep_child(r, block, where, "null", YAML_MAP);
+    if (null) sweep_scalars(r, null, "analysis.alignment.null", "");
+    unsigned baselines;
+    struct err e;
+    if (align_baselines_parse(r->sweep->analysis.baselines, &baselines, &e) != ERR_OK)
+        yaml_problem(r->file, sweep_mark(r->sweep, NULL, "analysis.alignment.baselines"), NULL,
+                     "analysis.alignment.baselines: %s", e.text);
     if (r->sweep->record.n_layers && !probe_set_of(r))
         yaml_problem(r->file, sweep_mark(r->sweep, NULL, "analysis.alignment.probe"), NULL,
                      "analysis.alignment.probe: no probe set '%s'", r->sweep->analysis.probe);

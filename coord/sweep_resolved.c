@@ -295,6 +295,8 @@ static void add_run(struct text *out, const struct sweep *s)
     add_names(out, "    measures", s->analysis.measure, s->analysis.n_measures);
     text_add(out, "\n");
     add_scalars(out, &sweep_settings, "analysis.alignment", "    ", s);
+    text_add(out, "    null:\n");
+    add_scalars(out, &sweep_settings, "analysis.alignment.null", "      ", s);
 }
 
 /* {type: line, y: "test_acc"}: what is not empty of one figure or table. */
