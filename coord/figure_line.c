@@ -153,12 +153,30 @@ static void find_panel_ranges(struct line *l, const struct line_panel *p)
         for (int64_t h = 0; h < p->s.n_series; h++) {
             const struct series_point *q = &p->s.series[h].point[i];
             widen(l->y, q->value.mean);
-            widen(l->y, q->value.low);
-            widen(l->y, q->value.high);
             for (int v = 0; v < q->n_each; v++) widen(l->y, q->each[v]);
             if (q->n_each > l->n_values) l->n_values = q->n_each;
         }
     }
+}
+
+/* A logarithmic axis ends a decade below the values: intervals may reach to 0 and beyond. */
+static void widen_by_intervals(struct line *l)
+{
+    double least = l->log_y ? l->y[0] / 10 : -HUGE_VAL;
+    for (int k = 0; k < l->n_panels; k++) {
+        const struct series_set *s = &l->panel[k].s;
+        for (int64_t i = first_point(l, &l->panel[k]); i < s->n_x; i++)
+            for (int64_t h = 0; h < s->n_series; h++) {
+                const struct statistics_interval *v = &s->series[h].point[i].value;
+                if (isfinite(v->low)) widen(l->y, fmax(v->low, least));
+                widen(l->y, v->high);
+            }
+    }
+}
+
+double line_low(const struct line *l, const struct series_point *p)
+{
+    return l->log_y && p->value.low < l->y[0] ? l->y[0] : p->value.low;
 }
 
 static void find_ranges(struct line *l)
@@ -173,6 +191,7 @@ static void find_ranges(struct line *l)
     }
     l->log_x = strchr(l->spec->log, 'x') && !s->names && l->x[0] > 0;
     l->log_y = strchr(l->spec->log, 'y') && l->y[0] > 0;
+    widen_by_intervals(l);
     if (s->names)
         l->x[0] = -0.5, l->x[1] = most ? (double)most - 0.5 : 0.5;
     else
@@ -216,22 +235,11 @@ const char *line_tick_text(const struct line_panel *p, double tick, char buffer[
 
 /* ---- words ---- */
 
-/* Fewest and most seeds of a point that has some. */
-static void count_seeds(const struct line_panel *p, int64_t *least, int64_t *most)
-{
-    for (int64_t h = 0; h < p->s.n_series; h++)
-        for (int64_t i = 0; i < p->s.n_x; i++) {
-            int64_t n = p->s.series[h].point[i].value.n;
-            if (n > 0 && n < *least) *least = n;
-            if (n > *most) *most = n;
-        }
-}
-
 static void say_seeds(const struct line *l, struct text *t)
 {
     const struct series_set *s = &l->panel[0].s;
     int64_t least = INT64_MAX, most = 0;
-    for (int k = 0; k < l->n_panels; k++) count_seeds(&l->panel[k], &least, &most);
+    for (int k = 0; k < l->n_panels; k++) series_count_seeds(&l->panel[k].s, &least, &most);
     if (most == 0)
         text_add(t, " There is nothing to show%s.",
                  s->of_pairs ? ": an alignment between seeds needs two seeds that are done"
@@ -241,11 +249,11 @@ static void say_seeds(const struct line *l, struct text *t)
     else
         text_add(t, " n = %lld to %lld seeds a point.", (long long)least, (long long)most);
     if (most > (s->of_pairs ? 2 : 1)) {
-        text_add(t, " %s: %g %% percentile bootstrap intervals over seeds, %d resamples.",
-                 s->names ? "Bars" : "Bands", l->spec->ci, STATISTICS_RESAMPLES);
-        if (least < STATISTICS_FEW)
-            text_add(t, " Of so few seeds they are too short: about three in four of 95 %%"
-                        " intervals of three seeds hold the mean.");
+        text_add(t, " %s: %g %% %s over seeds.", s->names ? "Bars" : "Bands", l->spec->ci,
+                 s->of_pairs ? "percentile bootstrap intervals"
+                             : statistics_seed_interval_name(least, most));
+        if (s->of_pairs && least < STATISTICS_FEW)
+            text_add(t, " Of so few seeds they are too short.");
     } else if (most > 0) {
         text_add(t, " Too few seeds for an interval.");
     }

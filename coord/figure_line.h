@@ -39,6 +39,9 @@ double line_shift(const struct line_panel *p, int64_t series);
 /* What the key says of a series, and its number in all panels: those of one name look alike. */
 const char *line_key(const struct line *l, const struct series *s, char out[LABEL_SIZE]);
 
+/* Where a point's interval is drawn from: not below a logarithmic axis. */
+double line_low(const struct line *l, const struct series_point *p);
+
 /* Labels of the axes. */
 const char *line_x_label(const struct line *l, char out[LABEL_SIZE]);
 const char *line_y_label(const struct line *l, char out[LABEL_SIZE]);

@@ -61,7 +61,10 @@ static void write_setup(const struct line *l)
     text_add(t, "set xrange [%.12g:%.12g]\nset yrange [%.12g:%.12g]\n", l->x[0], l->x[1],
              l->y[0], l->y[1]);
     if (l->log_x) text_add(t, "set logscale x\n");
-    if (l->log_y) text_add(t, "set logscale y\n");
+    if (l->log_y)
+        text_add(t, "set logscale y\nlow(v) = v < %.12g ? %.12g : v\n", l->y[0], l->y[0]);
+    else
+        text_add(t, "low(v) = v\n");
     text_add(t, "set grid ytics linecolor rgb '#b0b0b0' linewidth 0.3 dashtype 1\n"
                 "set style fill transparent solid 0.18 noborder\n");
     if (names_lean(l)) text_add(t, "set xtics rotate by 40 right\n");
@@ -90,8 +93,8 @@ static void plot_series(const struct line *l, const struct line_panel *p, struct
     add_source(l, p, t, h);
     if (p->s.names) {
         text_add(t,
-                 " using ($3 + %g):5:(0):($6 - $5) with vectors nohead linecolor rgb '#%s'"
-                 " linewidth 1.2 notitle",
+                 " using ($3 + %g):(low($5)):(0):($6 - low($5)) with vectors nohead"
+                 " linecolor rgb '#%s' linewidth 1.2 notitle",
                  x, s->color);
         add_source(l, p, t, h);
         text_add(t,
@@ -99,7 +102,8 @@ static void plot_series(const struct line *l, const struct line_panel *p, struct
                  " pointsize 0.45 title '",
                  x, s->color, s->gnuplot_point);
     } else {
-        text_add(t, " using 3:5:6 with filledcurves linecolor rgb '#%s' notitle", s->color);
+        text_add(t, " using 3:(low($5)):6 with filledcurves linecolor rgb '#%s' notitle",
+                 s->color);
         add_source(l, p, t, h);
         text_add(t,
                  " using 3:4 with linespoints linecolor rgb '#%s' linewidth 1.4 dashtype %d"

@@ -49,56 +49,56 @@ static void tex_options(const struct line *l, int number, struct text *t)
 }
 
 /* Coordinates of one curve; skips points without the value. */
-static void tex_curve(const struct line_panel *p, struct text *t, int64_t h,
-                      double (*value)(const struct series_point *p))
+static void tex_curve(const struct line *l, const struct line_panel *p, struct text *t,
+                      int64_t h,
+                      double (*value)(const struct line *l, const struct series_point *p))
 {
     for (int64_t i = 0; i < p->s.n_x; i++) {
-        double y = value(&p->s.series[h].point[i]);
+        double y = value(l, &p->s.series[h].point[i]);
         if (isfinite(y))
             text_add(t, " (%.12g,%.12g)", line_position(p, i) + line_shift(p, h), y);
     }
     text_add(t, "};\n");
 }
 
-static double mean_of(const struct series_point *p)
+static double mean_of(const struct line *l, const struct series_point *p)
 {
+    (void)l;
     return p->value.mean;
 }
 
-static double low_of(const struct series_point *p)
+static double high_of(const struct line *l, const struct series_point *p)
 {
-    return p->value.low;
-}
-
-static double high_of(const struct series_point *p)
-{
+    (void)l;
     return p->value.high;
 }
 
-static void tex_band(const struct line_panel *p, struct text *t, int64_t h)
+static void tex_band(const struct line *l, const struct line_panel *p, struct text *t,
+                     int64_t h)
 {
     text_add(t, "\\addplot[name path=low%lld, draw=none, forget plot] coordinates {",
              (long long)h);
-    tex_curve(p, t, h, low_of);
+    tex_curve(l, p, t, h, line_low);
     text_add(t, "\\addplot[name path=high%lld, draw=none, forget plot] coordinates {",
              (long long)h);
-    tex_curve(p, t, h, high_of);
+    tex_curve(l, p, t, h, high_of);
     text_add(t,
              "\\addplot[shoal%lld, opacity=0.18, forget plot] fill between[of=low%lld and"
              " high%lld];\n",
              (long long)(h % FIGURE_STYLES), (long long)h, (long long)h);
 }
 
-static void tex_bars(const struct line_panel *p, struct text *t, int64_t h)
+static void tex_bars(const struct line *l, const struct line_panel *p, struct text *t,
+                     int64_t h)
 {
     for (int64_t i = 0; i < p->s.n_x; i++) {
-        const struct statistics_interval *v = &p->s.series[h].point[i].value;
+        const struct series_point *q = &p->s.series[h].point[i];
         double x = line_position(p, i) + line_shift(p, h);
-        if (isfinite(v->low))
+        if (isfinite(q->value.low))
             text_add(t,
                      "\\addplot[shoal%lld, forget plot] coordinates {(%.12g,%.12g)"
                      " (%.12g,%.12g)};\n",
-                     (long long)(h % FIGURE_STYLES), x, v->low, x, v->high);
+                     (long long)(h % FIGURE_STYLES), x, line_low(l, q), x, q->value.high);
     }
 }
 
@@ -132,14 +132,14 @@ static void tex_panel(const struct line *l, int number, struct text *t)
     for (int64_t h = 0; h < p->s.n_series; h++) {
         const struct figure_style *s = &figure_styles[h % FIGURE_STYLES];
         if (p->s.names)
-            tex_bars(p, t, h);
+            tex_bars(l, p, t, h);
         else if (has_band(p, h))
-            tex_band(p, t, h);
+            tex_band(l, p, t, h);
         if (l->n_values) tex_values(p, t, h);
         text_add(t, "\\addplot[shoal%lld, %s, mark=%s, mark options={solid}%s] coordinates {",
                  (long long)(h % FIGURE_STYLES), s->dash, s->mark,
                  p->s.names ? ", only marks" : "");
-        tex_curve(p, t, h, mean_of);
+        tex_curve(l, p, t, h, mean_of);
         if (p->s.n_series < 2 || number > 0) continue;
         text_add(t, "\\addlegendentry{");
         figure_add_tex(t, line_key(l, &p->s.series[h], key));

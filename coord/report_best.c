@@ -56,7 +56,7 @@ bool report_best(const struct results *r, const struct results_metric *m, int be
     if (best >= 0) {
         for (int64_t i = 0; i < best_count; i++) value[i] = entry[best + i].value;
         out->trial = entry[best].trial;
-        out->value = statistics_bootstrap(best_count, value, 95, 0);
+        out->value = statistics_seed_interval(best_count, value, 95, 0);
     }
     free(entry);
     free(value);

@@ -16,7 +16,7 @@
 
 static const struct report_show shows[] = {
     {{"mean", "the mean over seeds", NULL}, false, false},
-    {{"mean_ci", "the mean and its 95 % bootstrap interval over seeds", NULL}, true, false},
+    {{"mean_ci", "the mean and its 95 % interval over seeds", NULL}, true, false},
     {{"mean_sd", "the mean and the standard deviation over seeds", NULL}, false, true},
 };
 const struct table table_shows = TABLE("way to show a value", shows);
@@ -202,11 +202,15 @@ static void write_words(const struct grid *g)
              g->s.of_pairs ? "Mean %s between networks that differ only in their seed"
                            : "Mean %s at the last record",
              g->spec->value);
-    if (g->show->interval) text_add(&t->caption, ", 95 %% bootstrap interval over seeds");
+    int64_t least = INT64_MAX, most = 0;
+    series_count_seeds(&g->s, &least, &most);
+    const char *name = g->s.of_pairs ? "percentile bootstrap intervals"
+                                     : statistics_seed_interval_name(least, most);
+    if (g->show->interval) text_add(&t->caption, ", 95 %% %s over seeds", name);
     if (g->show->sd) text_add(&t->caption, ", standard deviation over seeds");
     text_add(&t->caption, "; %lld seed%s.", (long long)g->s.n_seeds,
              g->s.n_seeds == 1 ? "" : "s");
-    if ((g->show->interval || g->spec->bold) && g->s.n_seeds < STATISTICS_FEW)
+    if (g->s.of_pairs && (g->show->interval || g->spec->bold) && least < STATISTICS_FEW)
         text_add(&t->caption, " Intervals of so few seeds are too short.");
     if (g->spec->bold)
         text_add(&t->caption,

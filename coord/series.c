@@ -222,7 +222,7 @@ static void count_states(struct collector *c)
 /* Interval, spread and single values from one value a seed (NaN: none). */
 static void finish_point(const struct collector *c, double *value, struct series_point *p)
 {
-    p->value = statistics_bootstrap(c->n_seeds, value, c->query->level, 0);
+    p->value = statistics_seed_interval(c->n_seeds, value, c->query->level, 0);
     int64_t n = 0;
     for (int64_t s = 0; s < c->n_seeds; s++)
         if (!isnan(value[s])) value[n++] = value[s];
@@ -450,4 +450,14 @@ void series_clear(struct series_set *s)
 {
     arena_clear(&s->arena);
     *s = (struct series_set){0};
+}
+
+void series_count_seeds(const struct series_set *s, int64_t *least, int64_t *most)
+{
+    for (int64_t h = 0; h < s->n_series; h++)
+        for (int64_t i = 0; i < s->n_x; i++) {
+            int64_t n = s->series[h].point[i].value.n;
+            if (n > 0 && n < *least) *least = n;
+            if (n > *most) *most = n;
+        }
 }

@@ -70,4 +70,8 @@ enum err_code series_collect(const struct results *r, const struct series_query 
                              struct series_set *out, struct err *e);
 void series_clear(struct series_set *s);
 
+/* Lowers *least and raises *most to the fewest and most seeds of a point that has some.
+ * Local. */
+void series_count_seeds(const struct series_set *s, int64_t *least, int64_t *most);
+
 #endif

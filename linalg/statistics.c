@@ -166,6 +166,22 @@ struct statistics_interval statistics_t_interval(int64_t n, const double *x, dou
     return out;
 }
 
+struct statistics_interval statistics_seed_interval(int64_t n, const double *x, double level,
+                                                    uint64_t key)
+{
+    int64_t values = 0;
+    for (int64_t i = 0; i < n; i++) values += !isnan(x[i]);
+    return values < STATISTICS_FEW ? statistics_t_interval(n, x, level)
+                                   : statistics_bootstrap(n, x, level, key);
+}
+
+const char *statistics_seed_interval_name(int64_t least, int64_t most)
+{
+    if (most < STATISTICS_FEW) return "Student's t intervals";
+    return least < STATISTICS_FEW ? "Student's t (few seeds) and percentile bootstrap intervals"
+                                  : "percentile bootstrap intervals";
+}
+
 bool statistics_separate(const struct statistics_interval *a,
                          const struct statistics_interval *b)
 {

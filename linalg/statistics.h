@@ -8,7 +8,7 @@
 
 enum {
     STATISTICS_RESAMPLES = 2000,
-    STATISTICS_FEW = 10, /* seeds below which captions say that intervals are too short */
+    STATISTICS_FEW = 10, /* seeds below which resampled intervals are too short */
 };
 
 /* A mean of n seeds. low and high are NaN without an interval (n < 2), mean without a value. */
@@ -32,9 +32,12 @@ double statistics_quantile(int64_t n, const double *sorted, double p);
  * level    percent, 95
  * key      names the stream of the resampling
  * note     too short for few values, as it takes their spread for that of all: of 95 %
- * intervals of n = 2, 3, 5, 10, 20 normal values 49, 74, 84, 90, 93 in 100 hold the mean cost
- * STATISTICS_RESAMPLES * n same     bits for the same values and key source   Efron and
- * Tibshirani, An introduction to the bootstrap, 1993, chapter 13 Local. */
+ *          intervals of n = 2, 3, 5, 10, 20 normal values 49, 74, 84, 90, 93 in 100 hold the
+ *          mean
+ * cost     STATISTICS_RESAMPLES * n
+ * same     bits for the same values and key
+ * source   Efron and Tibshirani, An introduction to the bootstrap, 1993, chapter 13
+ * Local. */
 struct statistics_interval statistics_bootstrap(int64_t n, const double *x, double level,
                                                 uint64_t key);
 
@@ -46,8 +49,8 @@ struct statistics_interval statistics_bootstrap(int64_t n, const double *x, doub
 struct statistics_interval statistics_bootstrap_pairs(int64_t n, const double *score,
                                                       double level, uint64_t key);
 
-/* The p-quantile (0.5 <= p < 1) of Student's t with df >= 1 degrees of freedom, to ten digits for
- * p up to 0.9999. Local.
+/* The p-quantile (0.5 <= p < 1) of Student's t with df >= 1 degrees of freedom, to ten digits
+ * for p up to 0.9999. Local.
  * cost     O(df)
  * source   Abramowitz and Stegun, Handbook of mathematical functions, 26.7.3 and 26.7.4 */
 double statistics_t_quantile(double p, int64_t df);
@@ -55,6 +58,14 @@ double statistics_t_quantile(double p, int64_t df);
 /* Mean of the values that are not NaN, one a seed, and Student's interval: right also for few
  * seeds, if their values are normal. level in percent. Local. */
 struct statistics_interval statistics_t_interval(int64_t n, const double *x, double level);
+
+/* The interval that reports show: Student's of fewer than STATISTICS_FEW values, else the
+ * bootstrap. Local. */
+struct statistics_interval statistics_seed_interval(int64_t n, const double *x, double level,
+                                                    uint64_t key);
+
+/* What those of least to most values are called: "Student's t intervals". Local. */
+const char *statistics_seed_interval_name(int64_t least, int64_t most);
 
 /* Both have intervals and these have no point in common. */
 bool statistics_separate(const struct statistics_interval *a,

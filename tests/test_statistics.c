@@ -1,5 +1,6 @@
 /* test_statistics.c - means, quantiles, bootstrap and t intervals over seeds. */
 #include <math.h>
+#include <string.h>
 
 #include "base/rng.h"
 #include "linalg/statistics.h"
@@ -145,6 +146,26 @@ START_TEST(test_t_intervals_of_few_values_hold)
 }
 END_TEST
 
+/* Ten values without the missing ones are resampled, nine are not. */
+START_TEST(test_few_seeds_have_t_intervals)
+{
+    double x[11] = {1, 2, NAN, 4, 8, 3, 5, 7, 6, 9, NAN};
+    struct statistics_interval want = statistics_t_interval(11, x, 90);
+    struct statistics_interval i = statistics_seed_interval(11, x, 90, 4);
+    ck_assert_int_eq(i.n, 9);
+    ck_assert_mem_eq(&i, &want, sizeof i);
+    x[10] = 10;
+    want = statistics_bootstrap(11, x, 90, 4);
+    i = statistics_seed_interval(11, x, 90, 4);
+    ck_assert_int_eq(i.n, 10);
+    ck_assert_mem_eq(&i, &want, sizeof i);
+    ck_assert_str_eq(statistics_seed_interval_name(2, 9), "Student's t intervals");
+    ck_assert_str_eq(statistics_seed_interval_name(10, 12), "percentile bootstrap intervals");
+    const char *both = statistics_seed_interval_name(9, 10);
+    ck_assert(strstr(both, "Student's t") && strstr(both, "bootstrap"));
+}
+END_TEST
+
 START_TEST(test_pairs_of_two_seeds_have_no_interval)
 {
     const double score[4] = {1, 0.25, 0.75, 1};
@@ -212,6 +233,7 @@ int main(void)
     tcase_add_test(t, test_t_quantiles);
     tcase_add_test(t, test_t_interval);
     tcase_add_test(t, test_t_intervals_of_few_values_hold);
+    tcase_add_test(t, test_few_seeds_have_t_intervals);
     tcase_add_test(t, test_pairs_of_two_seeds_have_no_interval);
     tcase_add_test(t, test_pairs_resample_seeds);
     tcase_add_test(t, test_pairs_leave_out_missing_scores);
