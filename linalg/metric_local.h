@@ -32,8 +32,8 @@ extern const struct form form_neurons;
  * equals). size 8 n (C + 2) */
 extern const struct form form_predictions;
 
-/* Fewer than two rows per feature: the CCA family then comes close to 1 whatever is compared,
- * and is 1 for n <= min(r_A, r_B) + 1. Local. */
+/* Fewer than two rows per feature: the CCA family is then large whatever is compared, and cca
+ * is 1 for n <= max(r_A, r_B) + 1. Local. */
 bool form_svd_few_rows(const struct form_shape *s);
 
 /* cca: mean canonical correlation. Form svd.
@@ -64,13 +64,12 @@ form_scratch metric_svcca_scratch;
  *
  * formula  sum alpha_i rho_i / sum alpha_i, alpha_i = sum_j |<h_i, a_j>|, h_i the canonical
  *          vectors in the span of A, i = 1 to min(r_A, r_B), a_j the columns of A. The h_i of
- *          equal rho_i are any basis of what they span, and the weight of all of them depends
- *          on it: for n <= r_A + r_B, where some rho_i are 1, digits beyond the third mean
- *          nothing
+ *          equal rho_i are any basis of what they span, and their weight depends on it: for
+ *          n <= r_A + r_B, where several rho_i can be 1, the score is not unique (2e-4 seen)
  * range    0 to 1; not symmetric; self 1; NaN if either is constant
  * same     under isotropic scaling and permutation of features of A, invertible linear maps of
  *          B
- * source   Morcos et al. 2018, arXiv 1806.05759, section 2
+ * source   Morcos et al. 2018, arXiv 1806.05759
  * cost     2 n r_A r_B + 22 r^3 + 2 d_A r_A min(r_A, r_B) flops */
 form_pair metric_pwcca;
 form_scratch metric_pwcca_scratch;

@@ -16,7 +16,7 @@
 #include "linalg/svd.h"
 
 struct svd_form {
-    int64_t rank;    /* -1: nothing could be computed */
+    int64_t rank;    /* -1: not finite, or the SVD did not converge */
     double number[]; /* s[w], U[n, w], then for form_svd S V'[w, d] */
 };
 
@@ -64,13 +64,6 @@ static size_t size_leading(const struct form_shape *s)
     return sizeof(struct svd_form) + (size_t)(w + s->n * w) * sizeof(double);
 }
 
-static bool all_finite(const double *x, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++)
-        if (!isfinite(x[i])) return false;
-    return true;
-}
-
 static int64_t rank_of(const double *s, int64_t n, int64_t d)
 {
     double limit = (double)(n > d ? n : d) * DBL_EPSILON * s[0];
@@ -85,7 +78,6 @@ static enum err_code make_all(const struct form_shape *s, double *x, void *form,
     struct svd_form *f = form;
     memset(form, 0, size_all(s));
     f->rank = -1;
-    if (!all_finite(x, n * d)) return ERR_OK;
     features_centre(x, n, d);
     double *u = f->number + m, *vt = u + n * m;
     double *scratch = malloc((size_t)svd_scratch(d, n, true) * sizeof *scratch);
@@ -126,7 +118,6 @@ static enum err_code make_leading(const struct form_shape *s, double *x, void *f
     struct svd_form *f = form;
     memset(form, 0, size_leading(s));
     f->rank = -1;
-    if (!all_finite(x, n * d)) return ERR_OK;
     int64_t count = m + n * m + m * d + svd_scratch(d, n, true);
     double *value = malloc((size_t)count * sizeof *value);
     if (!value)

@@ -29,9 +29,9 @@ END_TEST
 START_TEST(test_disagreement_counts_rows_first_maximum_wins)
 {
     double x[] = {1, 5, 5, /**/ 0, 0, 0, /**/ 9, 1, 2, /**/ -3, -2, -1};
-    double y[] = {0, 1, 0, /**/ 0, 0, 1, /**/ 3, 1, 2, /**/ -1, -2, -3};
+    double y[] = {0, 1, 0, /**/ 1, 0, 0, /**/ 3, 1, 2, /**/ -1, -2, -3};
     struct matrix a = {4, 3, x}, b = {4, 3, y};
-    ck_assert(score(&disagreement, &a, &b) == 0.5);
+    ck_assert(score(&disagreement, &a, &b) == 0.25);
     ck_assert(score(&disagreement, &a, &a) == 0);
 }
 END_TEST
