@@ -43,7 +43,7 @@ static void keep_pairs(void *self, const struct alignment_pairs *pairs, const do
 
 /* All wanted pairs of a group (wanted NULL: all) on every rank, as a matrix [n_models, n_models];
  * to free(). */
-static struct alignment_pair *run_models(MPI_Comm comm, const char *measure,
+static inline struct alignment_pair *run_models(MPI_Comm comm, const char *measure,
                                          struct alignment_options o,
                                          const struct alignment_null *null,
                                          const struct alignment_set *set)
@@ -71,7 +71,7 @@ static struct alignment_pair *run_models(MPI_Comm comm, const char *measure,
 }
 
 /* Scores of all pairs of x[count][n, d[.]], one layer a model, on every rank; to free(). */
-static double *run(MPI_Comm comm, const char *measure, struct alignment_options o, int64_t n,
+static inline double *run(MPI_Comm comm, const char *measure, struct alignment_options o, int64_t n,
                    int count, const int64_t *d, float *const *x)
 {
     int rank, size;

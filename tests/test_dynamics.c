@@ -2,7 +2,7 @@
  * network at the same record. */
 #include "tests/dynamics_case.h"
 
-#include "linalg/metric.h"
+#include "tests/alignment_run.h"
 #include "worker/gram.h"
 #include "worker/vector.h"
 
@@ -381,21 +381,18 @@ static double cross(const double *a, const double *b, int64_t n, int64_t d)
 /* linalg's measure, which is given single precision. */
 static double linalg_cka(const double *a, const double *b, int64_t n, int64_t d)
 {
-    struct err e;
     float *x[2] = {malloc((size_t)(n * d) * sizeof(float)),
                    malloc((size_t)(n * d) * sizeof(float))};
     for (int64_t i = 0; i < n * d; i++) {
         x[0][i] = (float)a[i];
         x[1][i] = (float)b[i];
     }
-    struct representation layer[] = {{d, x[0]}, {d, x[1]}};
-    struct alignment_set set = {.n = n, .n_models = 2, .n_layers = 1, .layer = layer};
-    struct alignment_options o = {.normalize = ALIGN_NONE, .clip = 1};
-    double pair[4];
-    ck_assert_msg(metric_cka(MPI_COMM_WORLD, &set, &o, pair, &e) == ERR_OK, "%s", e.text);
+    int64_t width[2] = {d, d};
+    double *pair = run(MPI_COMM_WORLD, "cka", plain, n, 2, width, x), out = pair[1];
+    free(pair);
     free(x[0]);
     free(x[1]);
-    return pair[1];
+    return out;
 }
 
 static void check_spectrum(const struct measured *m, double *x, int64_t n, int64_t d)
