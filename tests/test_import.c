@@ -76,9 +76,9 @@ static void refused(const char *name, const char *file, enum err_code code, cons
 /* No store and no folder of one. */
 static bool nothing_written(void)
 {
-    char path[600];
-    snprintf(path, sizeof path, "%s.d", store_path());
-    return access(store_path(), F_OK) != 0 && access(path, F_OK) != 0;
+    char path[512];
+    return access(store_path(), F_OK) != 0 &&
+           access(scratch_path("store.h5.d", path), F_OK) != 0;
 }
 
 static struct imported_model found(const char *name)
@@ -478,7 +478,7 @@ START_TEST(test_attributes_are_kept)
         ck_assert_str_eq(got.attribute[i].key, in[i].key);
         ck_assert_int_eq(got.attribute[i].is_number, in[i].is_number);
         ck_assert_double_eq(got.attribute[i].number, in[i].number);
-        if (!in[i].is_number) ck_assert_str_eq(got.attribute[i].text, in[i].value);
+        ck_assert(in[i].is_number || strcmp(got.attribute[i].text, in[i].value) == 0);
     }
     strcpy(a[0].key, "size");
     refused_as(m, "a.npy", NULL, none, ERR_CONFIG, "the attribute size is given twice");
@@ -568,11 +568,9 @@ START_TEST(test_damaged_files_never_crash)
             b.at[rng_below(&r, b.length)] ^= (unsigned char)(1 + rng_below(&r, 255));
         file_put(k->file, b.at, b.length);
         kept += survives(k->file);
-        arena_clear(&arena);
     }
     file_put(k->file, whole.at, whole.length);
-    ck_assert(survives(k->file));
-    ck_assert_int_lt(kept, rounds);
+    ck_assert(survives(k->file) && kept < rounds);
 }
 END_TEST
 
