@@ -47,6 +47,7 @@ struct source {
     struct array_names array;
     int rows_array;     /* of the row ids; -1: none */
     struct take *taken; /* [n_layers] */
+    int room;           /* for layers, in taken and in the model */
     struct arena arena; /* owns also the layers of the model */
 };
 
@@ -215,6 +216,28 @@ static enum err_code sizes_read(const struct source *s, int array, struct npy *o
                s->array.n > 1 ? "; --layer says which arrays to take" : "");
 }
 
+/* Copies n elements to a place for twice as many. NULL: no memory. */
+static void *grown(struct arena *arena, const void *from, int n, size_t size)
+{
+    void *to = arena_array(arena, 2 * (size_t)n + 16, size);
+    return to && n ? memcpy(to, from, (size_t)n * size) : to;
+}
+
+/* Room for one more layer. */
+static enum err_code layer_room(struct source *s, struct imported_model *m, struct err *e)
+{
+    int n = m->n_layers;
+    if (n == IMPORTED_MAX_LAYERS)
+        return ERR(e, ERR_SHAPE, "%s: more than %d layers", s->path, n);
+    if (n < s->room) return ERR_OK;
+    m->layer = grown(&s->arena, m->layer, n, sizeof *m->layer);
+    m->d = grown(&s->arena, m->d, n, sizeof *m->d);
+    s->taken = grown(&s->arena, s->taken, n, sizeof *s->taken);
+    s->room = 2 * n + 16;
+    if (m->layer && m->d && s->taken) return ERR_OK;
+    return ERR(e, ERR_NOMEM, "%s: no memory for its layers", s->path);
+}
+
 /* Adds layer `part` of an array with these sizes. */
 static enum err_code layer_add(struct source *s, int array, const struct npy *a, int64_t part,
                                struct imported_model *m, struct err *e)
@@ -223,8 +246,7 @@ static enum err_code layer_add(struct source *s, int array, const struct npy *a,
     int length = snprintf(name, sizeof name, a->n_dims == 3 ? "%s.%" PRId64 : "%s",
                           s->array.name[array], part);
     for (char *at = name; (at = strchr(at, '/'));) *at = '.';
-    if (m->n_layers == IMPORTED_MAX_LAYERS)
-        return ERR(e, ERR_SHAPE, "%s: more than %d layers", s->path, IMPORTED_MAX_LAYERS);
+    TRY(layer_room(s, m, e));
     if (length >= IMPORTED_NAME || !imported_layer_ok(name))
         return ERR(e, ERR_CONFIG,
                    "%s: array '%.150s': a layer's name has 1 to %d bytes of UTF-8, without "
@@ -286,10 +308,6 @@ static enum err_code source_select(struct source *s, const char *const *layer, i
                                    struct imported_model *m, struct err *e)
 {
     m->n = m->n_layers = 0;
-    m->layer = arena_array(&s->arena, IMPORTED_MAX_LAYERS, sizeof *m->layer);
-    m->d = arena_array(&s->arena, IMPORTED_MAX_LAYERS, sizeof *m->d);
-    s->taken = arena_array(&s->arena, IMPORTED_MAX_LAYERS, sizeof *s->taken);
-    if (!m->layer || !m->d || !s->taken) return ERR(e, ERR_NOMEM, "no memory for layers");
     for (int i = 0; i < n_layers; i++) TRY(wanted_add(s, layer[i], m, e));
     for (int i = 0; n_layers == 0 && i < s->array.n; i++)
         if (i != s->rows_array) TRY(array_add(s, i, -1, m, e));

@@ -81,6 +81,7 @@ struct reader {
     hid_t file;
     struct arena *arena;
     struct imported_model *m;
+    int room; /* for attributes */
 };
 
 static bool number_read(hid_t at, const char *name, hid_t type, void *out)
@@ -108,7 +109,7 @@ static herr_t attribute_read(hid_t group, const char *name, const H5A_info_t *in
     char number[32];
     const char *text = h5_attribute_read(group, name, x->arena);
     double value = 0;
-    if (x->m->n_attributes == IMPORTED_MAX_ATTRIBUTES) return -1;
+    if (x->m->n_attributes == x->room) return -1; /* more than the group said */
     if (!text && !number_read(group, name, H5T_NATIVE_DOUBLE, &value)) return -1;
     if (!imported_attribute_set(a, name, text ? text : text_double(value, number))) return -1;
     a->is_number = !text;
@@ -120,11 +121,15 @@ static herr_t attribute_read(hid_t group, const char *name, const H5A_info_t *in
 static bool attributes_read(struct reader *x)
 {
     hsize_t at = 0;
-    x->m->attribute =
-        arena_array(x->arena, IMPORTED_MAX_ATTRIBUTES + 1, sizeof *x->m->attribute);
-    hid_t group = x->m->attribute ? H5Gopen2(x->file, "/attributes", H5P_DEFAULT) : -1;
-    bool ok = group >= 0 &&
-              H5Aiterate2(group, H5_INDEX_NAME, H5_ITER_INC, &at, attribute_read, x) >= 0;
+    H5O_info_t info;
+    hid_t group = H5Gopen2(x->file, "/attributes", H5P_DEFAULT);
+    bool ok = group >= 0 && H5Oget_info2(group, &info, H5O_INFO_NUM_ATTRS) >= 0 &&
+              info.num_attrs <= IMPORTED_MAX_ATTRIBUTES;
+    x->room = ok ? (int)info.num_attrs : 0;
+    x->m->attribute = arena_array(x->arena, (size_t)x->room, sizeof *x->m->attribute);
+    ok = ok && x->m->attribute &&
+         H5Aiterate2(group, H5_INDEX_NAME, H5_ITER_INC, &at, attribute_read, x) >= 0 &&
+         x->m->n_attributes == x->room;
     h5_release(group);
     return ok;
 }

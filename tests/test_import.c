@@ -13,8 +13,10 @@ static struct arena arena;
 static struct text warnings;
 static const char *const none[] = {NULL};
 
+/* In memory if it can be: a model is synced, which takes long on a disk. */
 static void setup(void)
 {
+    if (access("/dev/shm", W_OK) == 0) setenv("TMPDIR", "/dev/shm", 0);
     scratch_setup();
 }
 
@@ -74,9 +76,9 @@ static void refused(const char *name, const char *file, enum err_code code, cons
 /* No store and no folder of one. */
 static bool nothing_written(void)
 {
-    char path[600];
-    snprintf(path, sizeof path, "%s.d", store_path());
-    return access(store_path(), F_OK) != 0 && access(path, F_OK) != 0;
+    char path[512];
+    return access(store_path(), F_OK) != 0 &&
+           access(scratch_path("store.h5.d", path), F_OK) != 0;
 }
 
 static struct imported_model found(const char *name)
@@ -476,7 +478,7 @@ START_TEST(test_attributes_are_kept)
         ck_assert_str_eq(got.attribute[i].key, in[i].key);
         ck_assert_int_eq(got.attribute[i].is_number, in[i].is_number);
         ck_assert_double_eq(got.attribute[i].number, in[i].number);
-        if (!in[i].is_number) ck_assert_str_eq(got.attribute[i].text, in[i].value);
+        ck_assert(in[i].is_number || strcmp(got.attribute[i].text, in[i].value) == 0);
     }
     strcpy(a[0].key, "size");
     refused_as(m, "a.npy", NULL, none, ERR_CONFIG, "the attribute size is given twice");
@@ -551,25 +553,24 @@ START_TEST(test_damaged_files_never_crash)
     static struct file_bytes whole, b;
     const struct kind *k = &kinds[_i];
     struct rng r = rng_stream(1, RNG_TESTING, (uint64_t)_i);
-    int kept = 0;
+    bool slow = k->put == made_h5 || k->put == made_h5_packed; /* a process each */
+    int kept = 0, rounds = slow ? 100 : 300;
     k->put(k->file, in, k->many ? 3 : 1);
     file_get(k->file, &whole);
-    size_t step = whole.length / 150 + 1;
+    size_t step = whole.length / (slow ? 40 : 150) + 1;
     for (size_t length = 0; length < whole.length; length += step) {
         file_put(k->file, whole.at, length);
         ck_assert_msg(!survives(k->file), "%s cut at %zu", k->file, length);
     }
-    for (int round = 0; round < 400; round++) {
+    for (int round = 0; round < rounds; round++) {
         b = whole;
         for (uint64_t i = rng_below(&r, 3); i < 3; i++)
             b.at[rng_below(&r, b.length)] ^= (unsigned char)(1 + rng_below(&r, 255));
         file_put(k->file, b.at, b.length);
         kept += survives(k->file);
-        arena_clear(&arena);
     }
     file_put(k->file, whole.at, whole.length);
-    ck_assert(survives(k->file));
-    ck_assert_int_lt(kept, 400);
+    ck_assert(survives(k->file) && kept < rounds);
 }
 END_TEST
 

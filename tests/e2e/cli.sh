@@ -7,7 +7,7 @@ has() { # description, pattern in the last output
 }
 ok "help" "$SHOAL" --help
 for verb in init check plan run status report export align; do has "first page names $verb" "^  $verb "; done
-for verb in init check plan run resume status report export align coordcheck list schema version help; do
+for verb in init check plan run resume status report export align import coordcheck list schema version help; do
     ok "$verb --help" "$SHOAL" "$verb" --help
     has "usage of $verb" "usage: shoal $verb"
 done
@@ -62,6 +62,10 @@ for key in '"schema": ?1' '"pairs"' '"a"' '"measure": ?"mutual_knn@5"' '"score"'
 done
 status_is 2 "unknown measure" timeout 60 "$SHOAL" align t.h5 --measure ckaa --np 1
 status_is 3 "no store" "$SHOAL" export nowhere.h5 --csv
+status_is 2 "import without a name" "$SHOAL" import zoo.h5 gone.npy
+status_is 2 "a wrong attribute" "$SHOAL" import zoo.h5 gone.npy --model a --attr size
+status_is 3 "import of no file" "$SHOAL" import zoo.h5 gone.npy --model a --attr size=7e9
+[ ! -e zoo.h5 ] && [ ! -e zoo.h5.d ] || fail "an import that failed made a store"
 ok "report" "$SHOAL" report t.h5 -o r1
 ok "report again" env SOURCE_DATE_EPOCH=1 "$SHOAL" report t.h5 -o r2
 ok "report again" env SOURCE_DATE_EPOCH=1 "$SHOAL" report t.h5 -o r3
