@@ -7,6 +7,8 @@
 
 #include <math.h>
 
+#include "worker/probe.h"
+
 /* Roughly what small multilayer perceptrons take on cores with AVX2 or AVX-512. */
 static const double step_s = 1e-5, trial_s = 2e-4;
 static const double efficiency = 0.4; /* of a step against a product alone */
@@ -30,7 +32,12 @@ void plan_cost(const struct plan *p, struct plan_cost *out)
     const struct sweep *s = p->sweep;
     const struct record *r = &s->record;
     double representations = 0, probes = 0; /* and weights, arrays */
-    for (int i = 0; i < r->n_probe_sets; i++) probes += (double)r->probe[i].n;
+    for (int i = 0; i < r->n_probe_sets; i++) {
+        double n = (double)r->probe[i].n;
+        double inputs = p->n_shapes ? 4 * n * (double)task_input_dim(&p->shape[0]) : 0;
+        probes += n;
+        if (r->n_layers) representations += 4 * n + (inputs > PROBE_INPUT_BYTES ? 0 : inputs);
+    }
     *out = (struct plan_cost){.longest = p->n_trials ? p->order[0] : -1,
                               .records_min = INT64_MAX,
                               .params_min = INT64_MAX};

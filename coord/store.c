@@ -26,6 +26,12 @@ struct target {
     hid_t dataset, space;
 };
 
+/* What a handle has still to write of a probe set: where a target is open. */
+struct probe_targets {
+    struct target label, input;
+    int64_t d; /* numbers of an input */
+};
+
 struct store {
     hid_t file;
     int fd; /* to sync by */
@@ -44,6 +50,7 @@ struct store {
     } * kept; /* [n_rows] of the row's weights, class -1: not kept;
                                               NULL without any */
     struct place *array_at[TASK_MAX_ARRAYS]; /* [n_rows] likewise of each array */
+    struct probe_targets probe[TASK_MAX_PROBE_SETS];
     struct arena arena;
 };
 
@@ -61,6 +68,7 @@ static void close_target(struct target *t)
     if (t->dataset <= 0) return; /* never opened */
     h5_release(t->space);
     h5_release(t->dataset);
+    *t = (struct target){0};
 }
 
 static enum err_code open_columns(struct store *s, struct err *e)
@@ -165,6 +173,36 @@ static enum err_code open_arrays(struct store *s, const char *path, struct err *
     return ERR_OK;
 }
 
+/* Opens a part of /probe, unless the store lacks it, or it differs between trials, or it has other
+ * dimensions than [n, *d] (d: NULL for [n]). */
+static enum err_code open_part(struct store *s, const char *path, int64_t n, int64_t *d,
+                               struct target *out, struct err *e)
+{
+    hsize_t dims[2];
+    if (H5Lexists(s->file, path, H5P_DEFAULT) <= 0) return ERR_OK;
+    TRY(open_target(s, path, out, e));
+    bool wanted = H5Aexists(out->dataset, STORE_PROBE_VARIES) == 0 &&
+                  h5_dims(out->dataset, 2, dims) == 1 + !!d && (int64_t)dims[0] == n;
+    if (wanted && d) *d = (int64_t)dims[1];
+    if (!wanted) close_target(out);
+    return ERR_OK;
+}
+
+static enum err_code open_probes(struct store *s, struct err *e)
+{
+    char path[160];
+    const struct record *r = &s->record;
+    for (int i = 0; r->n_layers > 0 && i < r->n_probe_sets; i++) {
+        struct probe_targets *p = &s->probe[i];
+        const struct probe_set *set = &r->probe[i];
+        snprintf(path, sizeof path, "probe/%s/labels", set->name);
+        TRY(open_part(s, path, set->n, NULL, &p->label, e));
+        snprintf(path, sizeof path, "probe/%s/inputs", set->name);
+        TRY(open_part(s, path, set->n, &p->d, &p->input, e));
+    }
+    return ERR_OK;
+}
+
 enum err_code store_open(const char *path, const struct record *record, struct store **out,
                          struct err *e)
 {
@@ -186,6 +224,7 @@ enum err_code store_open(const char *path, const struct record *record, struct s
     if (code == ERR_OK) code = open_classes(s, path, e);
     if (code == ERR_OK) code = open_weights(s, path, e);
     if (code == ERR_OK) code = open_arrays(s, path, e);
+    if (code == ERR_OK) code = open_probes(s, e);
     if (code == ERR_OK)
         *out = s;
     else
@@ -203,6 +242,10 @@ enum err_code store_close(struct store *s, struct err *e)
     for (int i = 0; s->data && i < s->n_classes; i++) close_target(&s->data[i]);
     for (int i = 0; s->weights_data && i < s->n_weights; i++) close_target(&s->weights_data[i]);
     for (int i = 0; s->array_data && i < s->n_arrays; i++) close_target(&s->array_data[i]);
+    for (int i = 0; i < TASK_MAX_PROBE_SETS; i++) {
+        close_target(&s->probe[i].label);
+        close_target(&s->probe[i].input);
+    }
     if (s->file >= 0 && H5Fclose(s->file) < 0) code = H5_ERR(e, "cannot close the store");
     if (s->fd >= 0) close(s->fd);
     arena_clear(&s->arena);
@@ -328,6 +371,36 @@ static enum err_code write_array(struct store *s, int64_t row, int i,
     return ERR_OK;
 }
 
+bool store_wants_labels(const struct store *s, int set)
+{
+    return s->probe[set].label.dataset > 0;
+}
+
+int64_t store_wants_inputs(const struct store *s, int set)
+{
+    return s->probe[set].input.dataset > 0 ? s->probe[set].d : 0;
+}
+
+/* Writes a part of a probe set that is wanted and there, and wants it no more. */
+static enum err_code write_part(struct target *t, hid_t mem_type, const void *in, struct err *e)
+{
+    if (t->dataset <= 0 || !in) return ERR_OK;
+    if (H5Dwrite(t->dataset, mem_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, in) < 0)
+        return H5_ERR(e, "cannot write the probes of the store");
+    close_target(t);
+    return ERR_OK;
+}
+
+static enum err_code write_probes(struct store *s, const struct rows *rows, struct err *e)
+{
+    for (int i = 0; i < s->record.n_probe_sets; i++) {
+        struct probe_targets *p = &s->probe[i];
+        TRY(write_part(&p->label, H5T_NATIVE_INT32, rows->probe_label[i], e));
+        TRY(write_part(&p->input, H5T_NATIVE_FLOAT, rows->probe_input[i], e));
+    }
+    return ERR_OK;
+}
+
 static uint64_t checksum(const struct store *s, const struct trial_shape *shape,
                          const struct rows *rows, bool weights)
 {
@@ -369,6 +442,7 @@ enum err_code store_write(struct store *s, int64_t row, const struct trial_shape
                 TRY(write_view(s, row, v, view_dim(s, shape, v), rows->layer[v], e));
         for (int i = 0; i < s->record.n_arrays; i++)
             if (shape->array_dims[i] > 0) TRY(write_array(s, row, i, shape, rows->array[i], e));
+        TRY(write_probes(s, rows, e));
         bool weights = has_weights(rows, result);
         if (weights) TRY(write_weights(s, row, shape->weights, rows->weights, e));
         result->checksum = checksum(s, shape, rows, weights);

@@ -24,7 +24,14 @@
  *                                  at their end, by its sizes; attribute columns: names of the
  *                                  last dimension's places, with spaces between, if they have any
  *   /arrays/<name>/<4x3x28x28>/trial   int64 [member]: the row of each member
- *   /probe/<probe set>/index       int64 [probe], samples of the split
+ *   /probe/<probe set>/index       int64 [probe], samples of the split; -1: not the same ones in
+ *                                  all trials
+ *   /probe/<probe set>/labels      int32 [probe] their classes; -1: none, or unknown
+ *   /probe/<probe set>/inputs      float32 [probe, input] samples, flattened, as the network gets
+ *                                  them; NaN: unknown. Missing where it were more than 64 MB, or
+ *                                  where trials have samples of several sizes. A dataset with the
+ *                                  attribute varies, names of settings, stays unknown: probes
+ *                                  differ between trials by these
  *   /provenance                    text attributes, and datasets sweep, resolved (text);
  *                                  before: the provenance of the store that was extended
  *
@@ -40,6 +47,7 @@
 #include "coord/state.h"
 
 #define STORE_ARRAY_COLUMNS "columns"
+#define STORE_PROBE_VARIES "varies"
 
 struct store;
 
@@ -71,9 +79,15 @@ enum err_code store_open(const char *path, const struct record *record, struct s
                          struct err *e);
 enum err_code store_close(struct store *s, struct err *e);
 
+/* What is still wanted of probe set i: its labels, and inputs of so many numbers (0: none). A
+ * store of a shoal that knew neither wants nothing. Local. */
+bool store_wants_labels(const struct store *s, int set);
+int64_t store_wants_inputs(const struct store *s, int set);
+
 /* Writes one trial's row (of a failed one no numbers): metrics, representations, arrays, weights
- * (of one that is done), then seconds, worker, checksum, and its state last. Sizes are those of
- * the trial's shape. Fills result->checksum (XXH64 over metric, step, layer, weight and array
+ * (of one that is done), then seconds, worker, checksum, and its state last. Before that,
+ * what was wanted of the probes and is there: the same whichever trial brings it. Sizes are those
+ * of the trial's shape. Fills result->checksum (XXH64 over metric, step, layer, weight and array
  * bytes in this order). Independent of other ranks. Local.
  * cost     raw writes only */
 enum err_code store_write(struct store *s, int64_t row, const struct trial_shape *shape,

@@ -1,6 +1,6 @@
 /* store_create.c - makes every group, dataset and attribute of a store, and fills what is known
- * before the first trial: ids, seeds, settings (store_create_trials.c), provenance, and the rows
- * of the store before.
+ * before the first trial: ids, seeds, settings (store_create_trials.c), probes
+ * (store_create_probes.c), provenance, and the rows of the store before.
  *
  * All metadata are made here and never again, and the file is flushed and synced before it gets
  * its name: from then on only raw data change, so that a kill at any moment leaves a readable
@@ -8,7 +8,6 @@
  * data or above it. */
 #include "coord/store.h"
 #include "coord/store_making.h"
-#include "worker/probe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,8 +39,7 @@ enum err_code store_make_groups(struct making *m, const char *path, struct err *
     }
 }
 
-/* A coordinate: a dimension scale with a value for each place. negative: see H5_ERR. */
-static hid_t make_scale(struct making *m, const char *path, const int64_t *value, int64_t n)
+hid_t store_make_scale(struct making *m, const char *path, const int64_t *value, int64_t n)
 {
     const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
     int64_t zero = 0;
@@ -55,15 +53,29 @@ static hid_t make_scale(struct making *m, const char *path, const int64_t *value
     return d;
 }
 
-/* The same with the values 0..n-1. */
+/* A coordinate with the values 0..n-1. */
 static hid_t make_counter(struct making *m, const char *path, int64_t n)
 {
     int64_t *value = malloc(((size_t)n + 1) * sizeof *value);
     if (!value) return -1;
     for (int64_t i = 0; i < n; i++) value[i] = i;
-    hid_t d = make_scale(m, path, value, n);
+    hid_t d = store_make_scale(m, path, value, n);
     free(value);
     return d;
+}
+
+hid_t store_make_dimension(struct making *m, const char *path, int64_t n)
+{
+    char name[80];
+    snprintf(name, sizeof name, "This is a netCDF dimension but not a netCDF variable.%10lld",
+             (long long)n);
+    hid_t space = H5Screate_simple(1, (hsize_t[]){(hsize_t)n}, NULL);
+    hid_t d =
+        H5Dcreate2(m->file, path, H5T_IEEE_F32BE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    h5_release(space);
+    if (d >= 0 && H5DSset_scale(d, name) >= 0) return d;
+    h5_release(d);
+    return -1;
 }
 
 hid_t store_make_dataset(struct making *m, const char *path, hid_t type, int n_dims,
@@ -121,7 +133,7 @@ out:
     return code;
 }
 
-/* ---- /metrics, /representations, /probe ---- */
+/* ---- /metrics, /representations ---- */
 
 static enum err_code make_metric(struct making *m, const char *name, struct err *e)
 {
@@ -151,7 +163,7 @@ static enum err_code make_class(struct making *m, const struct store_class *c, s
     TRY(store_make_groups(m, store_class_path(m->record, c->view, c->d, group, sizeof group),
                           e));
     snprintf(path, sizeof path, "%s/trial", group);
-    hid_t member = make_scale(m, path, c->row, c->n);
+    hid_t member = store_make_scale(m, path, c->row, c->n);
     snprintf(path, sizeof path, "%s/probe", group);
     hid_t probe = make_counter(m, path, store_probe_set(m->record, c->view)->n);
     snprintf(path, sizeof path, "%s/feature", group);
@@ -167,59 +179,21 @@ static enum err_code make_class(struct making *m, const struct store_class *c, s
     return code == ERR_OK && c->n_old > 0 ? store_copy_rows(m, path, e) : code;
 }
 
-/* Which samples the probes are; -1 where that depends on the trial's data. */
-static enum err_code make_probes(struct making *m, int i, struct err *e)
-{
-    const struct plan *plan = m->layout->plan;
-    const struct probe_set *set = &m->record->probe[i];
-    char path[PATH_SIZE];
-    int64_t *index, pool = plan->n_shapes ? plan->shape[0].probe_pool[i] : 0;
-    bool same = pool >= set->n;
-    for (int64_t s = 0; s < plan->n_shapes; s++) same &= plan->shape[s].probe_pool[i] == pool;
-    snprintf(path, sizeof path, "probe/%s", set->name);
-    TRY(store_make_groups(m, path, e));
-    TRY(probe_order(set->split, same ? pool : INT64_MAX, plan->sweep->root, &index, e));
-    int64_t *list = calloc((size_t)set->n, sizeof *list);
-    for (int64_t k = 0; list && k < set->n; k++) list[k] = !same ? -1 : index ? index[k] : k;
-    strcat(path, "/index");
-    hid_t d = list ? make_scale(m, path, list, set->n) : -1;
-    free(list);
-    free(index);
-    if (d < 0) return H5_ERR(e, "cannot make '%s'", path);
-    h5_release(d);
-    return ERR_OK;
-}
-
 static enum err_code make_representations(struct making *m, struct err *e)
 {
     const struct record *r = m->record;
     char path[PATH_SIZE];
     if (r->n_layers == 0) return ERR_OK;
-    m->slot = make_scale(m, "slot", r->slot, r->n_slots);
+    m->slot = store_make_scale(m, "slot", r->slot, r->n_slots);
     if (m->slot < 0) return H5_ERR(e, "cannot make '/slot'");
     for (int v = 0; v < store_views(r); v++)
         TRY(store_make_groups(m, store_view_path(r, v, path, sizeof path), e));
-    for (int i = 0; i < r->n_probe_sets; i++) TRY(make_probes(m, i, e));
+    for (int i = 0; i < r->n_probe_sets; i++) TRY(store_make_probes(m, i, e));
     for (int i = 0; i < m->layout->n_classes; i++) TRY(make_class(m, &m->layout->class[i], e));
     return ERR_OK;
 }
 
 /* ---- /weights ---- */
-
-/* A dimension without values: what a netCDF-4 library writes for one. */
-static hid_t make_dimension(struct making *m, const char *path, int64_t n)
-{
-    char name[80];
-    snprintf(name, sizeof name, "This is a netCDF dimension but not a netCDF variable.%10lld",
-             (long long)n);
-    hid_t space = H5Screate_simple(1, (hsize_t[]){(hsize_t)n}, NULL);
-    hid_t d =
-        H5Dcreate2(m->file, path, H5T_IEEE_F32BE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    h5_release(space);
-    if (d >= 0 && H5DSset_scale(d, name) >= 0) return d;
-    h5_release(d);
-    return -1;
-}
 
 static enum err_code make_weights_class(struct making *m, const struct store_class *c,
                                         struct err *e)
@@ -228,9 +202,9 @@ static enum err_code make_weights_class(struct making *m, const struct store_cla
     enum err_code code = ERR_OK;
     TRY(store_make_groups(m, store_weights_path(c->d, group, sizeof group), e));
     snprintf(path, sizeof path, "%s/trial", group);
-    hid_t member = make_scale(m, path, c->row, c->n);
+    hid_t member = store_make_scale(m, path, c->row, c->n);
     snprintf(path, sizeof path, "%s/weight", group);
-    hid_t weight = make_dimension(m, path, c->d);
+    hid_t weight = store_make_dimension(m, path, c->d);
     snprintf(path, sizeof path, "%s/data", group);
     hid_t scales[] = {member, weight};
     hid_t d = store_make_dataset(m, path, H5T_IEEE_F32LE, 2, scales, NULL);
@@ -271,10 +245,10 @@ static enum err_code make_array_class(struct making *m, const struct store_class
     hid_t scale[STORE_MAX_DIMS];
     TRY(store_make_groups(m, store_array_path(m->record, c, group, sizeof group), e));
     snprintf(path, sizeof path, "%s/trial", group);
-    scale[0] = make_scale(m, path, c->row, c->n);
+    scale[0] = store_make_scale(m, path, c->row, c->n);
     for (int k = 0; k < c->n_dims; k++) {
         snprintf(path, sizeof path, "%s/%s", group, dimension_name(array->dims, k, name));
-        scale[1 + k] = make_dimension(m, path, c->size[k]);
+        scale[1 + k] = store_make_dimension(m, path, c->size[k]);
     }
     snprintf(path, sizeof path, "%s/data", group);
     hid_t d = store_make_dataset(m, path, H5T_IEEE_F32LE, 1 + c->n_dims, scale, &fill);

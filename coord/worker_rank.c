@@ -104,6 +104,27 @@ static enum err_code rows_create(struct arena *arena, const struct record *recor
     return arrays_create(arena, record->n_arrays, shape, out, e);
 }
 
+/* Buffers of what the store wants of the probes. */
+static enum err_code probes_create(struct worker_rank *w, const struct trial_shape *shape,
+                                   struct rows *out, struct err *e)
+{
+    const struct record *record = &w->job->sweep->record;
+    bool ok = true;
+    for (int i = 0; record->n_layers > 0 && i < record->n_probe_sets; i++) {
+        size_t n = (size_t)record->probe[i].n;
+        int64_t d = store_wants_inputs(w->store, i);
+        if (store_wants_labels(w->store, i)) {
+            out->probe_label[i] = arena_array(&w->arena, n, sizeof *out->probe_label[i]);
+            ok &= out->probe_label[i] != NULL;
+        }
+        if (d > 0 && d == task_input_dim(shape)) {
+            out->probe_input[i] = arena_array(&w->arena, n * (size_t)d, sizeof(float));
+            ok &= out->probe_input[i] != NULL;
+        }
+    }
+    return ok ? ERR_OK : ERR(e, ERR_NOMEM, "no memory for the probes of a trial");
+}
+
 static enum err_code trial_run(struct worker_rank *w, const struct task *task,
                                struct result *result, struct err *e)
 {
@@ -113,6 +134,7 @@ static enum err_code trial_run(struct worker_rank *w, const struct task *task,
     struct rows rows = {0};
     TRY(x->shape(&task->config, &task->parents, record, &shape, e));
     TRY(rows_create(&w->arena, record, &shape, task->keep, &rows, e));
+    TRY(probes_create(w, &shape, &rows, e));
     double began = job_now();
     TRY(x->run(w->worker, task, record, &rows, result, e));
     TRY(worker_data_failed(w->worker, e));

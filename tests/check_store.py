@@ -33,6 +33,11 @@ with h5py.File(path, "r") as f:
         assert c["data"].shape == (c["trial"].shape[0],) + tuple(map(int, c.name.split("/")[-1].split("x")))
     assert list(f["slot"][:]) == [-1, -2]
     assert list(f["probe/test/index"][:]) == list(range(6))
+    assert list(f["probe/test/labels"][:]) == [i * i % 7 for i in range(6)]
+    assert (f["probe/test/inputs"][:].ravel() == [i / 2 - 3 for i in range(24)]).all()
+    for name, dims in {"labels": ["index"], "inputs": ["index", "input"]}.items():
+        assert [x[0].name.split("/")[-1] for x in f["probe/test"][name].dims] == dims, name
+        assert "varies" not in f["probe/test"][name].attrs
 
 try:
     import xarray
@@ -47,6 +52,8 @@ trials = xarray.open_dataset(path, group="trials", engine="h5netcdf")
 assert trials["model.width"].dims == ("trial",)
 data = xarray.open_dataset(path, group="representations/test/hidden.1/8", engine="h5netcdf")
 assert data["data"].dims == ("trial", "slot", "probe", "feature"), data
+probes = xarray.open_dataset(path, group="probe/test", engine="h5netcdf")
+assert probes["labels"].dims == ("index",) and probes["inputs"].dims == ("index", "input"), probes
 neurons = xarray.open_dataset(path, group="arrays/neurons/8x3", engine="h5netcdf")
 assert neurons["data"].dims == ("trial", "neuron", "statistic"), neurons
 visual = xarray.open_dataset(path, group="arrays/visual/2x3x4x5", engine="h5netcdf")

@@ -34,6 +34,8 @@ static const struct field fake_fields[] = {
 };
 enum { FAKE_WIDTH, FAKE_LR, FAKE_ACTIVATION, FAKE_FREEZE, FAKE_PATH };
 
+enum { FAKE_INPUT = 4 }; /* numbers of a sample */
+
 static const struct table fake_table = TABLE("field", fake_fields);
 static const struct trial_array fake_array_rows[] = {
     {.row = {"neurons"}, .dims = "neuron statistic", .columns = "mean sd max"},
@@ -158,6 +160,7 @@ static const struct plan *fake_plan(void)
         shapes[c] = (struct trial_shape){.records = fake.records - (width == 16),
                                          .probe_pool = {INT64_MAX},
                                          .weights = 3 * width,
+                                         .net = {.n_dims = 2, .size = {2, FAKE_INPUT / 2}},
                                          .n_layers = sweep.record.n_layers};
         if (shapes[c].records > plan.max_records) plan.max_records = shapes[c].records;
         for (int l = 0; l < sweep.record.n_layers; l++)
@@ -207,8 +210,20 @@ struct fake_rows {
     double metric[FAKE_MAX], step[64];
     float layer[2][FAKE_MAX], weights[FAKE_MAX], array[2][FAKE_MAX];
     float *layers[2], *arrays[2];
+    int32_t label[FAKE_MAX];
+    float input[FAKE_MAX];
     struct result result;
 };
+
+/* What the probes are, the same for all trials. */
+static inline int32_t fake_label(int64_t i)
+{
+    return (int32_t)(i * i % 7);
+}
+static inline float fake_input(int64_t i)
+{
+    return 0.5f * (float)i - 3;
+}
 
 /* What the trial's row must be: numbers that depend on its id alone. */
 static struct fake_rows *fake_rows(uint64_t id, const struct trial_shape *shape)
@@ -235,6 +250,11 @@ static struct fake_rows *fake_rows(uint64_t id, const struct trial_shape *shape)
     f.rows =
         (struct rows){.metric = f.metric, .step = f.step, .layer = f.layers, .array = f.arrays};
     if (fake_keeps(shape)) f.rows.weights = f.weights;
+    for (int64_t i = 0; i < sweep.record.probe[0].n; i++) f.label[i] = fake_label(i);
+    for (int64_t i = 0; i < FAKE_INPUT * sweep.record.probe[0].n; i++)
+        f.input[i] = fake_input(i);
+    f.rows.probe_label[0] = f.label;
+    f.rows.probe_input[0] = f.input;
     f.result = (struct result){.outcome = id % 3 ? OUTCOME_DONE : OUTCOME_DIVERGED,
                                .worker = (int32_t)(id % 7),
                                .seconds = 1e-3 * (double)(id % 99),
@@ -386,6 +406,22 @@ static inline void check_row(hid_t file, int64_t row, uint64_t id,
     read_row(file, "trials/steps_done", H5T_NATIVE_INT64, row, &steps);
     ck_assert(seconds == f->result.seconds && worker == f->result.worker &&
               steps == f->result.steps_done);
+}
+
+/* The probes are what they must be, or (known false) what nobody wrote. */
+static inline void check_probes(hid_t file, bool known)
+{
+    int32_t label;
+    float input[FAKE_INPUT];
+    ck_assert_int_eq(length_of(file, "probe/test/labels"), sweep.record.probe[0].n);
+    for (int64_t i = 0; i < sweep.record.probe[0].n; i++) {
+        read_row(file, "probe/test/labels", H5T_NATIVE_INT32, i, &label);
+        ck_assert_int_eq(label, known ? fake_label(i) : -1);
+        int64_t d = read_row(file, "probe/test/inputs", H5T_NATIVE_FLOAT, i, input);
+        ck_assert_int_eq(d, FAKE_INPUT);
+        for (int64_t k = 0; k < d; k++)
+            ck_assert(known ? input[k] == fake_input(i * d + k) : isnan(input[k]));
+    }
 }
 
 static inline hid_t open_file(const char *path)

@@ -54,6 +54,7 @@ static int64_t check_all(const struct plan *p, const int64_t *row)
         check_row(file, row[t], plan_id(p, t), plan_shape(p, t));
         n_finished++;
     }
+    if (n_finished > 0) check_probes(file, true);
     H5Fclose(file);
     return n_finished;
 }

@@ -7,8 +7,18 @@
 
 #include "worker/task.h"
 
+enum { PROBE_INPUT_BYTES = 64 << 20 }; /* inputs of a set that are more are not kept */
+
+/* What is kept of the samples of a set. */
+enum probe_part { PROBE_LABELS, PROBE_INPUTS };
+
 /* The settings of the set's data: the trial's, but for those that the set has of its own. */
 void probe_config(const struct probe_set *set, const struct config *trial, struct config *out);
+
+/* Does that part of the set's samples depend on the setting of the trial at an offset of struct
+ * config? Settings that do not vary are those of c. True also where it might. Local. */
+bool probe_depends(const struct probe_set *set, enum probe_part part, size_t setting,
+                   const struct config *c);
 
 /* The order in which samples of a split of so many are taken as probes, and as the test set: a
  * permutation by the root seed, so that a split sorted by class does not give samples of one

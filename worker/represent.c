@@ -27,6 +27,30 @@ static void represent(struct trainer *t, int k)
     t->slot_filled[k] = true;
 }
 
+static void copy_probes(struct trainer *t, int set, int32_t *label, float *input)
+{
+    const struct samples *probe = &t->sets->probe[set];
+    int64_t d = probe->data->shape.dim;
+    bool classes = probe->data->shape.classes > 0;
+    for (int64_t i = 0; i < probe->n; i += t->setup.capacity) {
+        int64_t n = probe->n - i < t->setup.capacity ? probe->n - i : t->setup.capacity;
+        samples_range(probe, i, n, &t->batch);
+        for (int64_t j = 0; label && j < n; j++)
+            label[i + j] = classes ? t->batch.label[j] : -1;
+        for (int64_t j = 0; input && j < n * d; j++) input[i * d + j] = (float)t->batch.x[j];
+    }
+}
+
+void represent_probes(struct trainer *t)
+{
+    const struct record *r = t->setup.record;
+    for (int set = 0; r->n_layers > 0 && set < r->n_probe_sets; set++) {
+        int32_t *label = t->trial->rows->probe_label[set];
+        float *input = t->trial->rows->probe_input[set];
+        if (label || input) copy_probes(t, set, label, input);
+    }
+}
+
 void represent_due(struct trainer *t)
 {
     if (t->setup.record->n_layers == 0) return;

@@ -12,6 +12,9 @@ void represent_due(struct trainer *t);
  * to pass. Local. */
 void represent_passed(struct trainer *t, const double *values);
 
+/* Fills what is wanted of the probes themselves: labels and inputs. Local. */
+void represent_probes(struct trainer *t);
+
 /* NaN into the slots whose moment never came. Local. */
 void represent_missing(const struct trainer *t);
 

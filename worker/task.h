@@ -237,6 +237,14 @@ static inline int64_t task_array_count(const struct trial_shape *shape, int i)
     return count;
 }
 
+/* Numbers of a sample as the network takes it. Local. */
+static inline int64_t task_input_dim(const struct trial_shape *shape)
+{
+    int64_t dim = shape->net.n_dims > 0;
+    for (int i = 0; i < shape->net.n_dims; i++) dim *= shape->net.size[i];
+    return dim;
+}
+
 enum outcome { OUTCOME_DONE, OUTCOME_DIVERGED, OUTCOME_FAILED };
 
 /* What a worker reports. */
@@ -259,6 +267,11 @@ struct rows {
     float *weights;      /* [shape.weights] final ones; NULL when not kept */
     float **array;       /* [n_arrays][product of array_size]; NaN until the end of a trial */
     size_t metric_bytes; /* of metric */
+
+    /* Of each probe set [probes] and [probes, task_input_dim]: classes, -1 where there are none,
+     * and samples as the network takes them. NULL: not wanted. */
+    int32_t *probe_label[TASK_MAX_PROBE_SETS];
+    float *probe_input[TASK_MAX_PROBE_SETS];
 };
 
 #endif

@@ -390,6 +390,7 @@ enum err_code trainer_run(struct worker *worker, const struct trial *trial,
         .trial = task->trial, .attempt = task->attempt, .outcome = OUTCOME_DONE};
     enum err_code rc = start(&t, worker_source(worker), arena, e);
     if (rc == ERR_OK) rc = start_metrics(&t, arena, e);
+    if (rc == ERR_OK) represent_probes(&t);
     if (rc == ERR_OK && hooks->start) rc = hooks->start(&t, arena, e);
     if (rc == ERR_OK)
         rc = t.setup.optimizer->minimise ? minimise(&t, hooks, e) : train(&t, hooks, e);

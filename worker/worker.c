@@ -113,7 +113,7 @@ enum err_code worker_data(struct worker *w, const struct config *c, uint64_t roo
     struct data_key key;
     make_data_key(c, root, &key);
     *out = &w->data;
-    bool good = w->has_data && data_failed(&w->data, NULL) == ERR_OK;
+    bool good = w->has_data && worker_data_failed(w, NULL) == ERR_OK;
     if (good && memcmp(&key, &w->data_key, sizeof key) == 0) return ERR_OK;
     if (good && root == w->data_key.root &&
         memcmp(&key.stream, &w->data_key.stream, sizeof key.stream) == 0) {
@@ -133,7 +133,10 @@ enum err_code worker_data(struct worker *w, const struct config *c, uint64_t roo
 
 enum err_code worker_data_failed(const struct worker *w, struct err *e)
 {
-    return w->has_data ? data_failed(&w->data, e) : ERR_OK;
+    if (!w->has_data) return ERR_OK;
+    for (int i = 0; i < TASK_MAX_PROBE_SETS; i++)
+        if (w->probe_data[i].stream) TRY(data_failed(&w->probe_data[i], e));
+    return data_failed(&w->data, e);
 }
 
 /* Training samples of an endless stream: from its start, or with a seed of their own from far

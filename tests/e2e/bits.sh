@@ -3,7 +3,7 @@
 . "$(dirname "$0")/common.sh"
 for n in 1 2 3 4; do
     ok "tiny on $n ranks" ranks "$n" run "$SWEEPS/tiny.yaml" -o "$W/$n.h5"
-    same "$W/1.h5" "$W/$n.h5" /metrics /representations
+    same "$W/1.h5" "$W/$n.h5" /metrics /representations /probe
 done
 ok "front end" timeout 120 "$SHOAL" run "$SWEEPS/tiny.yaml" -o "$W/front.h5" --np 3
 same "$W/1.h5" "$W/front.h5" /metrics /representations

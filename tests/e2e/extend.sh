@@ -22,6 +22,7 @@ ok "new value" ranks 3 run "$SWEEPS/tiny.yaml" --seeds 3 --set 'sweep.axes.model
 numbers "$W/before.h5" >"$W/old.txt"
 numbers "$W/s.h5" >"$W/new.txt"
 [ "$(comm -23 "$W/old.txt" "$W/new.txt" | wc -l)" = 0 ] || fail "an old row changed: $(comm -23 "$W/old.txt" "$W/new.txt" | head -1)"
+same "$W/before.h5" "$W/s.h5" /probe
 ok "made at once" ranks 3 run "$SWEEPS/tiny.yaml" --seeds 3 --set 'sweep.axes.model.activation=[relu, tanh, gelu]' -o "$W/once.h5"
 numbers "$W/once.h5" | cmp - "$W/new.txt" || fail "grown and made at once differ"
 

@@ -23,7 +23,7 @@ for seed in 1 2 3 4; do
         [ ! -e "$W/k$seed.h5" ] || h5dump -H "$W/k$seed.h5" >/dev/null 2>&1 || fail "unreadable after a kill"
     done
     ok "continued" ranks 2 run "$SWEEPS/tiny.yaml" -o "$W/k$seed.h5"
-    same "$W/whole.h5" "$W/k$seed.h5" /metrics /representations
+    same "$W/whole.h5" "$W/k$seed.h5" /metrics /representations /probe
 done
 cp -r "$W/whole.h5" "$W/e.h5"
 cp -r "$W/whole.h5.d" "$W/e.h5.d"
@@ -34,5 +34,6 @@ done
 ok "extension continued" ranks 3 run "$SWEEPS/tiny.yaml" --seeds 6 -o "$W/e.h5"
 numbers "$W/e.h5" >"$W/e.txt"
 numbers "$W/six.h5" >"$W/six.txt"
+same "$W/six.h5" "$W/e.h5" /probe
 cmp "$W/e.txt" "$W/six.txt" || fail "extended store differs from one made at once"
 finish

@@ -11,6 +11,10 @@ with h5py.File(path, "r") as f:
     assert (f["trials/state"][:] == 3).all()
     data = f["representations/test/hidden.last/16/data"]
     assert data.shape[1:] == (1, 256, 16) and numpy.isfinite(data[:]).all()
+    p = f["probe/test"]
+    assert (p["index"][:] == range(256)).all()
+    assert set(p["labels"][:]) <= set(range(10)) and len(set(p["labels"][:])) > 1
+    assert p["inputs"].shape == (256, 32) and numpy.isfinite(p["inputs"][:]).all()
 metrics = xarray.open_dataset(path, group="metrics", engine="h5netcdf", phony_dims="access")
 assert metrics["test_acc"].dims == ("trial", "record"), metrics["test_acc"].dims
 assert metrics["test_acc"].shape == (12, 51)
