@@ -18,6 +18,7 @@ struct options {
     const char *output, *filter, *at, *measure, *normalize, *launcher, *template, *color,
         *progress;
     const char *max_failures;
+    const char *y, *x, *form, *group;
     int64_t np, seeds;
     double epsilon, clip;
     bool help, version, quiet, dry_run, json, csv, list, records, exit_code, watch, force;
@@ -83,6 +84,7 @@ int cmd_report(const struct options *o);
 int cmd_export(const struct options *o);
 int cmd_weights(const struct options *o);
 int cmd_align(const struct options *o);
+int cmd_scaling(const struct options *o);
 int cmd_list(const struct options *o);
 int cmd_schema(const struct options *o);
 int cmd_version(const struct options *o);
