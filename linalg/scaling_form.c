@@ -250,8 +250,10 @@ enum err_code scaling_form_find(const char *text, const struct scaling_form **ou
     int length = 0;
     for (int i = 0; i < scaling_forms.count; i++) {
         const struct scaling_form *form = (const void *)table_row(&scaling_forms, i);
-        *out = form;
-        if (same_text(text, form->row.name) || same_text(text, form->formula)) return ERR_OK;
+        if (same_text(text, form->row.name) || same_text(text, form->formula)) {
+            *out = form;
+            return ERR_OK;
+        }
         length += snprintf(known + length, sizeof known - (size_t)length, "%s%s \"%s\"",
                            i ? ", " : "", form->row.name, form->formula);
         INVARIANT(length < (int)sizeof known);

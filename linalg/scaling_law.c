@@ -175,19 +175,27 @@ static struct solution search(struct problem *p)
     return best;
 }
 
+/* idle[k]: parameter k moves no prediction by more than a thousandth of it. */
+static void find_idle(const struct problem *p, const double *t, bool *idle)
+{
+    double g[SCALING_PARAMS];
+    for (int k = 0; k < p->form->n_params; k++) idle[k] = true;
+    for (int64_t i = 0; i < p->n; i++) {
+        p->form->value(t, p->u + i * p->form->n_x, g);
+        for (int k = 0; k < p->form->n_params; k++) idle[k] = idle[k] && fabs(g[k]) < moves;
+    }
+}
+
 /* Sets outcome and undetermined. */
 static enum scaling_outcome judge(const struct problem *p, const struct solution *s,
                                   int *undetermined)
 {
-    double g[SCALING_PARAMS], most[SCALING_PARAMS] = {0};
+    bool idle[SCALING_PARAMS];
     *undetermined = -1;
     if (!s->converged) return SCALING_NOT_CONVERGED;
-    for (int64_t i = 0; i < p->n; i++) {
-        p->form->value(s->t, p->u + i * p->form->n_x, g);
-        for (int k = 0; k < p->form->n_params; k++) most[k] = fmax(most[k], fabs(g[k]));
-    }
+    find_idle(p, s->t, idle);
     for (int k = p->form->n_params - 1; k >= 0; k--)
-        if (most[k] < moves) *undetermined = k;
+        if (idle[k]) *undetermined = k;
     return *undetermined >= 0 ? SCALING_UNDETERMINED : SCALING_CONVERGED;
 }
 
@@ -292,21 +300,21 @@ static enum err_code check_sizes(const struct scaling_form *form, const struct s
                                  struct err *e)
 {
     if (d->n_x != form->n_x)
-        return ERR(e, ERR_CONFIG, "%s: takes %d sizes x, not %d", form->formula, form->n_x,
+        return ERR(e, ERR_CONFIG, "%s: takes %d sizes x, not %d", form->row.name, form->n_x,
                    d->n_x);
     for (int64_t i = 0; i < d->n_sizes * d->n_x; i++)
         if (!(d->x[i] > 0 && isfinite(d->x[i])))
-            return ERR(e, ERR_CONFIG, "%s: sizes must be positive, one is %g", form->formula,
+            return ERR(e, ERR_CONFIG, "%s: sizes must be positive, one is %g", form->row.name,
                        d->x[i]);
     if (d->n_sizes <= form->n_params)
         return ERR(e, ERR_CONFIG,
                    "%s: %d parameters need at least %d distinct sizes, there are %" PRId64,
-                   form->formula, form->n_params, form->n_params + 1, d->n_sizes);
+                   form->row.name, form->n_params, form->n_params + 1, d->n_sizes);
     for (int j = 0; j < d->n_x && d->n_x > 1; j++)
         if (n_distinct(d, j) < 3)
             return ERR(e, ERR_CONFIG,
                        "%s: needs at least 3 distinct values of each size; of %s %" PRId64,
-                       form->formula, j ? "the second" : "the first", n_distinct(d, j));
+                       form->row.name, j ? "the second" : "the first", n_distinct(d, j));
     return ERR_OK;
 }
 
@@ -316,12 +324,12 @@ static enum err_code check_values(const struct fitter *f, struct err *e)
     for (int64_t i = 0; i < f->K; i++) {
         double x = f->data->x[i * f->data->n_x];
         if (!isfinite(f->mean[i]))
-            return ERR(e, ERR_CONFIG, "%s: no finite mean at size %g", form->formula, x);
+            return ERR(e, ERR_CONFIG, "%s: no finite mean at size %g", form->row.name, x);
         if (form->log_y && f->mean[i] <= 0)
             return ERR(e, ERR_CONFIG,
                        "%s: fits the logarithm, and the mean at size %g is %g; "
                        "try loglinear",
-                       form->formula, x, f->mean[i]);
+                       form->row.name, x, f->mean[i]);
     }
     return ERR_OK;
 }
@@ -427,10 +435,48 @@ static void set_quality(const struct problem *p, const struct solution *s,
 
 /* ---- intervals ---- */
 
+/* Where refits start: at the first fit, and where parameters of it are idle also with these back
+ * on the grid, as no descent would bring them back from there. Returns how many. */
+static int warm_starts(const struct problem *p, const struct solution *full,
+                       double start[SCALING_GRID + 1][SCALING_PARAMS])
+{
+    bool idle[SCALING_PARAMS];
+    int n = 1;
+    memcpy(start[0], full->t, sizeof full->t);
+    find_idle(p, full->t, idle);
+    for (int i = 0; i < SCALING_GRID; i++) {
+        bool more = false;
+        memcpy(start[n], full->t, sizeof full->t);
+        for (int k = 0; k < p->form->n_params; k++) {
+            if (!idle[k]) continue;
+            int at = i;
+            while (at >= SCALING_GRID || isnan(p->form->start[k][at])) at--;
+            start[n][k] = p->form->start[k][at];
+            more = more || at == i;
+        }
+        n += more;
+    }
+    return n;
+}
+
+static struct solution refit(struct problem *p, int n,
+                             double start[SCALING_GRID + 1][SCALING_PARAMS])
+{
+    struct solution best = descend(p, start[0]);
+    if (!best.converged) best = descend(p, best.t);
+    for (int i = 1; i < n; i++) {
+        struct solution s = descend(p, start[i]);
+        if (s.loss < best.loss) best = s;
+    }
+    return best;
+}
+
 /* Natural parameters of the refits, n of them. False: no memory. */
 static bool refit_all(struct fitter *f, const struct solution *full, int64_t *n)
 {
     int n_params = f->problem.form->n_params;
+    double start[SCALING_GRID + 1][SCALING_PARAMS];
+    int n_starts = warm_starts(&f->problem, full, start);
     double *mean = arena_array(&f->arena, (size_t)f->K, sizeof *mean);
     if (!mean) return false;
     *n = 0;
@@ -440,8 +486,7 @@ static bool refit_all(struct fitter *f, const struct solution *full, int64_t *n)
         for (int64_t s = 0; s < f->S; s++) f->times[rng_below(&draw, (uint64_t)f->S)]++;
         if (!weighted_means(f, mean)) continue;
         pose(f, mean, -1);
-        struct solution r = descend(&f->problem, full->t);
-        if (!r.converged) r = descend(&f->problem, r.t);
+        struct solution r = refit(&f->problem, n_starts, start);
         f->out->n_failed += !r.converged;
         double param[SCALING_PARAMS];
         f->problem.form->natural(r.t, &f->problem.frame, param);
@@ -497,6 +542,16 @@ static void t_intervals(struct fitter *f, int64_t n)
     }
 }
 
+/* An interval that reaches a limit of next to nothing reaches 0, where its logarithm cannot be.
+ */
+static void open_limit(struct fitter *f)
+{
+    int k = f->out->form->offset;
+    double least = HUGE_VAL;
+    for (int64_t i = 0; i < f->K; i++) least = fmin(least, f->mean[i]);
+    if (k >= 0 && f->out->low[k] < moves * least) f->out->low[k] = 0;
+}
+
 static enum err_code set_intervals(struct fitter *f, const struct solution *full, struct err *e)
 {
     int64_t n = 0;
@@ -505,6 +560,7 @@ static enum err_code set_intervals(struct fitter *f, const struct solution *full
     if (n < 2) return ERR_OK;
     f->out->interval = f->S < SCALING_FEW ? SCALING_T : SCALING_PERCENTILE;
     f->S < SCALING_FEW ? t_intervals(f, n) : percentiles(f, n);
+    open_limit(f);
     return ERR_OK;
 }
 

@@ -86,6 +86,7 @@ static const struct study studies[] = {
     {"power2", "limit 30 to 90 %, 4 x 4 sizes", 16, true, 0.3, 0.9, draw_power2},
     {"loglinear", "8 sizes", 8, true, 0, 0, draw_loglinear},
     {"power", "limit 2 to 30 % of y", 8, false, 0.02, 0.3, draw_power},
+    {"power", "no limit", 8, false, 0, 0, draw_power},
     {"broken", "limit 30 to 90 %, 16 sizes", 16, false, 0.3, 0.9, draw_broken},
 };
 
@@ -142,7 +143,7 @@ static int run(const struct study *s, int64_t laws, int64_t seeds, struct scalin
         failed += fit.n_failed;
         for (int k = 0; k < form->n_params; k++) {
             held[k] += fit.low[k] <= truth[k] && truth[k] <= fit.high[k];
-            width[k][l] = (fit.high[k] - fit.low[k]) / fabs(truth[k]);
+            width[k][l] = (fit.high[k] - fit.low[k]) / (truth[k] != 0 ? fabs(truth[k]) : 1);
         }
     }
     printf("%s, %s: %" PRId64 " laws, %" PRId64 " undetermined, %" PRId64

@@ -345,6 +345,22 @@ START_TEST(test_intervals_are_reproducible_and_keyed)
 }
 END_TEST
 
+/* The seeds that are drawn most may want a limit although the means want none: refits that start
+ * where E moves nothing must come back from there. */
+START_TEST(test_refits_leave_a_limit_of_nothing)
+{
+    double x[MOST], y[MOST * SEEDS];
+    struct scaling_options o = with(500);
+    int64_t n = sizes_of(form_of("power"), x);
+    measure(form_of("power_only"), n, SEEDS, x, 0.01, 13, y);
+    for (int64_t s = 0; s < SEEDS; s++) y[(n - 1) * SEEDS + s] *= 0.99;
+    struct scaling_fit fit = fitted("power", n, SEEDS, x, y, &o);
+    ck_assert_int_eq(fit.undetermined, 0);
+    ck_assert_double_eq(fit.low[0], 0);
+    ck_assert_double_gt(fit.high[0], 0.01 * y[n * SEEDS - 1]);
+}
+END_TEST
+
 START_TEST(test_order_of_seeds_does_not_matter)
 {
     double x[MOST], y[MOST * SEEDS], other[MOST * SEEDS];
@@ -463,6 +479,7 @@ int main(void)
     tcase_add_test(t, test_the_true_form_predicts_the_held_out_size_best);
     tcase_add_test(t, test_one_seed_has_no_interval_and_says_so);
     tcase_add_test(t, test_intervals_are_reproducible_and_keyed);
+    tcase_add_test(t, test_refits_leave_a_limit_of_nothing);
     tcase_add_test(t, test_order_of_seeds_does_not_matter);
     tcase_add_test(t, test_t_interval_of_a_line_is_that_of_its_seeds_slopes);
     tcase_add_test(t, test_seeds_are_drawn_for_all_sizes_together);
