@@ -79,6 +79,20 @@ static void add_params(const json_t *fit, struct text *out)
     }
 }
 
+static void add_points(const json_t *fit, struct text *out)
+{
+    size_t i;
+    const json_t *p;
+    text_add(out, "  size, seeds, mean, fit, residual\n");
+    json_array_foreach(json_object_get(fit, "points"), i, p)
+    {
+        text_add(out, "    ");
+        add_numbers(json_object_get(p, "x"), out);
+        text_add(out, "  %lld  %.6g  %.6g  %+.3g %%\n", count_of(p, "seeds"), number_of(p, "y"),
+                 number_of(p, "predicted"), 100 * number_of(p, "residual"));
+    }
+}
+
 static void add_forms(const json_t *fit, struct text *out)
 {
     size_t i;
@@ -117,6 +131,7 @@ static void add_fit_text(const json_t *fit, struct text *out)
     add_interval(fit, out);
     text_add(out, "\n  R2 %.6f, Huber loss %.3g (linear from %.3g)\n", number_of(fit, "r2"),
              number_of(fit, "loss"), number_of(fit, "huber"));
+    add_points(fit, out);
     text_add(out, "  held-out size ");
     add_numbers(json_object_get(held, "x"), out);
     text_add(out, ": predicted %.6g, measured %.6g, off by %.3g %%\n",

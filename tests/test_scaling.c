@@ -245,6 +245,7 @@ START_TEST(test_fits_are_shown)
     ck_assert_ptr_nonnull(strstr(text.at, "    alpha  0.5 "));
     ck_assert_ptr_nonnull(
         strstr(text.at, "held-out size 256: predicted 0.3875, measured 0.3875"));
+    ck_assert_ptr_nonnull(strstr(text.at, "    256  3  0.3875  0.3875  "));
     ck_assert_ptr_nonnull(strstr(text.at, "refused: broken: 6 parameters need"));
     ck_assert_ptr_null(strstr(text.at, "nan"));
     scaling_csv(document, &csv);
