@@ -120,7 +120,8 @@ static void keep_figures(struct report *p)
         f.n_order = n_order;
         if (!varies(p->r, f.hue)) f.hue[0] = '\0';
         if (!varies(p->r, f.panel)) f.panel[0] = '\0';
-        bool metric = strcmp(f.x, "step") == 0 || results_metric(p->r, f.x);
+        bool metric = strcmp(f.x, "step") == 0 || results_metric(p->r, f.x) ||
+                      f.type == table_find(&figure_types, "scaling");
         if (metric || varies(p->r, f.x))
             s->figure[n++] = f;
         else

@@ -385,6 +385,18 @@ static void check_scatter(struct sweep_reader *r, const struct yaml_node *map,
                      "y: a scatter shows a single metric");
 }
 
+/* A law is shown that is fitted. */
+static void check_scaling(struct sweep_reader *r, const struct yaml_node *map,
+                          const struct figure_spec *f)
+{
+    const struct analysis_spec *a = &r->sweep->analysis;
+    for (int i = 0; i < a->n_scaling; i++)
+        if (strcmp(a->scaling[i].y, f->y) == 0 && strcmp(a->scaling[i].x, f->x) == 0) return;
+    if (yaml_get(map, "x") && yaml_get(map, "y"))
+        yaml_problem(r->file, map->mark, "add it to analysis.scaling",
+                     "report.figures: no fit of %s against %s", f->y, f->x);
+}
+
 /* x: a setting, or the steps of records, where only a line of metrics can be. */
 static void check_x(struct sweep_reader *r, const struct yaml_node *map,
                     const struct figure_spec *f)
@@ -392,6 +404,10 @@ static void check_x(struct sweep_reader *r, const struct yaml_node *map,
     const struct yaml_node *x = yaml_get(map, "x"), *at = yaml_get(map, "at");
     if (f->type == table_find(&figure_types, "scatter")) {
         check_scatter(r, map, f);
+        return;
+    }
+    if (f->type == table_find(&figure_types, "scaling")) {
+        check_scaling(r, map, f);
         return;
     }
     if (strcmp(f->x, "step") != 0) {
@@ -428,6 +444,8 @@ static void read_figure(struct sweep_reader *r, const struct yaml_node *map)
     const struct yaml_node *type = yaml_get(map, "type");
     if (type && type->kind == YAML_SCALAR && strcmp(type->text, "scatter") == 0)
         need_keys(r, map, "scatter", (const char *const[]){"y", "x", NULL});
+    if (type && type->kind == YAML_SCALAR && strcmp(type->text, "scaling") == 0)
+        need_keys(r, map, "scaling", (const char *const[]){"y", "x", NULL});
     if (type && type->kind == YAML_SCALAR && strcmp(type->text, "line") == 0)
         need_keys(r, map, "line", (const char *const[]){"y", "x", NULL});
     if (type && type->kind == YAML_SCALAR && strcmp(type->text, "matrix") == 0)

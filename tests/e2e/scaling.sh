@@ -14,6 +14,8 @@ analysis:
   scaling:
     - {y: test_loss, x: params, group: model.activation}
     - {y: test_loss, x: model.width, form: broken}
+report:
+  figures: [{type: scaling, y: test_loss, x: params}]
 YAML
 ok "run" ranks 2 run "$W/s.yaml" -o "$W/s.h5"
 grep -q "warning: no scaling fit: broken: 6 parameters need at least 7" "$W/err" || fail "no word of what cannot be fitted"
@@ -35,4 +37,7 @@ ok "fits again" "$SHOAL" scaling "$W/s.h5" --y test_loss --x params --group mode
 ok "report" "$SHOAL" report "$W/s.h5" -o "$W/report"
 grep -q "<h2>Scaling laws</h2>" "$W/report/index.html" || fail "the page shows no laws"
 [ "$(wc -l <"$W/report/scaling.csv")" = 7 ] || fail "rows of the report: $(cat "$W/report/scaling.csv")"
+[ "$(grep -c ',mean,' "$W/report/fig1.csv")" = 10 ] || fail "not 5 means of 2 laws: $(head -3 "$W/report/fig1.csv")"
+[ "$(grep -c '^tanh,law,' "$W/report/fig1.csv")" = 61 ] || fail "no curve of tanh"
+[ -s "$W/report/fig1.svg" ] || ! command -v gnuplot >/dev/null || fail "gnuplot drew no law"
 finish
