@@ -1,5 +1,5 @@
-/* figure_scaling.c - the fits that a store has of a metric against one size: means over seeds and
- * the law through them, both axes logarithmic. */
+/* figure_scaling.c - the fits that a store has of a metric against one size: means over seeds
+ * and the law through them, both axes logarithmic. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,11 +122,21 @@ static void write_csv(const struct drawing *d)
 
 /* ---- gnuplot ---- */
 
+/* Values at which an axis is labelled, so far apart that labels have room. */
+static int find_ticks(const double range[2], double tick[FIGURE_TICKS])
+{
+    double least = 0.12 * log(range[1] / range[0]);
+    int n = figure_ticks(range[0], range[1], true, tick), kept = 0;
+    for (int i = 0; i < n; i++)
+        if (kept == 0 || log(tick[i] / tick[kept - 1]) > least) tick[kept++] = tick[i];
+    return kept;
+}
+
 static void add_tics(const struct drawing *d, const char *axis, const double range[2])
 {
     double tick[FIGURE_TICKS];
     char number[32];
-    int n = figure_ticks(range[0], range[1], true, tick);
+    int n = find_ticks(range, tick);
     text_add(&d->f->setup, "set %stics (", axis);
     for (int i = 0; i < n; i++)
         text_add(&d->f->setup, "%s'%s' %.12g", i ? ", " : "", results_number(tick[i], number),

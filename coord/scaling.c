@@ -1,5 +1,5 @@
-/* scaling.c - owns the way from trials to points, and from fits to the document. How it is shown
- * is in scaling_show.c. */
+/* scaling.c - owns the way from trials to points, and from fits to the document. How it is
+ * shown is in scaling_show.c. */
 #include "coord/scaling.h"
 
 #include <limits.h>

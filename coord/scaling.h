@@ -34,8 +34,8 @@ enum err_code scaling_params(const struct sweep *sweep, const struct results *r,
                              struct err *e);
 
 /* Makes the fits of n specifications, of each one for every value of its group. What cannot be
- * fitted is in the document with its reason. Only trials that are done count; of a seed at a size
- * the mean over its trials. Local. json_decref(*out).
+ * fitted is in the document with its reason. Only trials that are done count; of a seed at a
+ * size the mean over its trials. Local. json_decref(*out).
  *
  * params[n_trials]  NULL: there is no size called params
  * errors   ERR_NOMEM
@@ -43,8 +43,8 @@ enum err_code scaling_params(const struct sweep *sweep, const struct results *r,
 enum err_code scaling_fits(const struct results *r, const double *params, int n,
                            const struct scaling_spec *spec, json_t **out, struct err *e);
 
-/* The same for a store by its path; replaces STORE.d/scaling.json whole or not at all. Local, no
- * MPI.
+/* The same for a store by its path; replaces STORE.d/scaling.json whole or not at all. Local,
+ * no MPI.
  * errors   also ERR_IO, ERR_FORMAT */
 enum err_code scaling_store(const char *store_path, const struct sweep *sweep, int n,
                             const struct scaling_spec *spec, json_t **out, struct err *e);

@@ -1,199 +1,35 @@
-/* scaling_law.c - owns the minimiser, the resampling of seeds and the held-out size.
+/* scaling_law.c - owns the points, the resampling of seeds and the held-out size.
  *
  * All fits of one call share a frame, in which sizes run from -1 to 1 and values are of order
- * 1, and the objective is written in steps scaled by the curvature at the start: a refit then
- * takes few iterations. Seeds are put in the order of their values before they are drawn, so
- * that their numbers do not matter. */
+ * 1. Seeds are put in the order of their values before they are drawn, so that their numbers do
+ * not matter. */
 #include "linalg/scaling_law.h"
 
 #include <inttypes.h>
-#include <lbfgs.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/rng.h"
+#include "linalg/scaling_descent.h"
 #include "linalg/statistics.h"
 
 const struct scaling_options scaling_defaults = {NAN, SCALING_RESAMPLES, 95, 0};
 const char *const scaling_outcomes[] = {"converged", "undetermined", "not_converged"};
 const char *const scaling_intervals[] = {"none", "t", "percentile"};
 
-static const double unit = 1e-3; /* of residuals in the objective: gradients of order 1 */
 static const double least_huber = 1e-3; /* of Hoffmann et al. */
 static const double tuning = 1.345; /* of Huber 1964: 95 % of the efficiency of least squares */
-static const double moves = 1e-3;   /* least influence of a parameter that is determined */
-
-/* Points in a frame and the form to fit to them. */
-struct problem {
-    const struct scaling_form *form;
-    struct scaling_frame frame;
-    double huber;
-    int64_t n;
-    double *u; /* [n, n_x] */
-    double *m; /* [n] value wanted */
-    double origin[SCALING_PARAMS];
-    double scale[SCALING_PARAMS][SCALING_PARAMS]; /* t = origin + scale z */
-    lbfgsfloatval_t *z;
-};
-
-struct solution {
-    double t[SCALING_PARAMS];
-    double loss; /* in units of unit^2 */
-    bool converged;
-};
-
-/* ---- the objective ---- */
-
-static double huber(double r, double delta, double *slope)
-{
-    if (fabs(r) <= delta) {
-        *slope = r;
-        return r * r / 2;
-    }
-    *slope = copysign(delta, r);
-    return delta * (fabs(r) - delta / 2);
-}
-
-/* Loss at t and its gradient. */
-static double objective(const struct problem *p, const double *t, double *gradient)
-{
-    const struct scaling_form *form = p->form;
-    double loss = 0, g[SCALING_PARAMS], slope;
-    for (int k = 0; k < form->n_params; k++) gradient[k] = 0;
-    for (int64_t i = 0; i < p->n; i++) {
-        double r = form->value(t, p->u + i * form->n_x, g) - p->m[i];
-        loss += huber(r / unit, p->huber / unit, &slope);
-        for (int k = 0; k < form->n_params; k++) gradient[k] += slope / unit * g[k];
-    }
-    return loss;
-}
-
-static void place(const struct problem *p, const double *z, double *t)
-{
-    int n = p->form->n_params;
-    for (int k = 0; k < n; k++) {
-        t[k] = p->origin[k];
-        for (int j = 0; j < n; j++) t[k] += p->scale[k][j] * z[j];
-    }
-}
-
-static lbfgsfloatval_t evaluate(void *self, const lbfgsfloatval_t *z, lbfgsfloatval_t *gradient,
-                                int n, lbfgsfloatval_t step)
-{
-    const struct problem *p = self;
-    double t[SCALING_PARAMS], g[SCALING_PARAMS];
-    (void)step;
-    place(p, z, t);
-    double loss = objective(p, t, g);
-    for (int j = 0; j < n; j++) gradient[j] = 0; /* liblbfgs pads n */
-    if (!isfinite(loss)) return 1e100;
-    for (int j = 0; j < p->form->n_params; j++)
-        for (int k = 0; k < p->form->n_params; k++) gradient[j] += p->scale[k][j] * g[k];
-    return loss;
-}
-
-/* ---- steps in units of the curvature ---- */
-
-/* scale <- inverse transpose of the Cholesky factor of the Gauss-Newton curvature at t, with a
- * ridge for what hardly matters. */
-static void set_scale(struct problem *p, const double *t)
-{
-    int n = p->form->n_params;
-    double h[SCALING_PARAMS][SCALING_PARAMS] = {0}, g[SCALING_PARAMS], top = 0;
-    for (int64_t i = 0; i < p->n; i++) {
-        double r = p->form->value(t, p->u + i * p->form->n_x, g) - p->m[i];
-        double weight = fmin(1, p->huber / fabs(r)) / (unit * unit);
-        for (int a = 0; a < n; a++)
-            for (int b = 0; b <= a; b++) h[a][b] += weight * g[a] * g[b];
-    }
-    for (int a = 0; a < n; a++) top = fmax(top, h[a][a]);
-    for (int a = 0; a < n; a++) h[a][a] += 1e-5 * top + 1e-300;
-    for (int a = 0; a < n; a++) { /* h <- its Cholesky factor L */
-        for (int b = 0; b <= a; b++) {
-            for (int k = 0; k < b; k++) h[a][b] -= h[a][k] * h[b][k];
-            h[a][b] = a == b ? sqrt(h[a][a]) : h[a][b] / h[b][b];
-        }
-    }
-    memset(p->scale, 0, sizeof p->scale);
-    for (int j = 0; j < n; j++) /* row j of inv(L)' solves L' s = e_j upwards */
-        for (int a = j; a >= 0; a--) {
-            double sum = a == j;
-            for (int k = a + 1; k <= j; k++) sum -= h[k][a] * p->scale[k][j];
-            p->scale[a][j] = sum / h[a][a];
-        }
-}
-
-/* ---- one fit ---- */
-
-/* What a step along the gradient could still gain is nothing beside the loss; a line search
- * that rounding has ended is no failure then. */
-static bool at_minimum(const struct problem *p, const lbfgsfloatval_t *gradient, double loss)
-{
-    double square = 0;
-    for (int j = 0; j < p->form->n_params; j++) square += gradient[j] * gradient[j];
-    return square <= 1e-6 * loss + 1e-10;
-}
-
-static struct solution descend(struct problem *p, const double *start)
-{
-    struct solution s = {0};
-    lbfgsfloatval_t gradient[SCALING_PARAMS];
-    int n = p->form->n_params;
-    lbfgs_parameter_t o;
-    lbfgs_parameter_init(&o);
-    o.epsilon = 1e-6;
-    o.max_iterations = 300;
-    memcpy(p->origin, start, (size_t)n * sizeof *start);
-    set_scale(p, start);
-    memset(p->z, 0, (size_t)n * sizeof *p->z);
-    lbfgs(n, p->z, NULL, evaluate, NULL, p, &o);
-    place(p, p->z, s.t);
-    s.loss = evaluate(p, p->z, gradient, n, 0);
-    s.converged = at_minimum(p, gradient, s.loss);
-    return s;
-}
-
-/* The least loss from all starts of the form's grid. */
-static struct solution search(struct problem *p)
-{
-    const struct scaling_form *form = p->form;
-    struct solution best = {.loss = HUGE_VAL};
-    int digit[SCALING_PARAMS] = {0}, k;
-    do {
-        double start[SCALING_PARAMS];
-        for (k = 0; k < form->n_params; k++) start[k] = form->start[k][digit[k]];
-        struct solution s = descend(p, start);
-        if (s.loss < best.loss) best = s;
-        for (k = 0; k < form->n_params; k++) {
-            if (++digit[k] < SCALING_GRID && !isnan(form->start[k][digit[k]])) break;
-            digit[k] = 0;
-        }
-    } while (k < form->n_params);
-    for (k = 0; k < 5 && !best.converged; k++) best = descend(p, best.t);
-    return best;
-}
-
-/* idle[k]: parameter k moves no prediction by more than a thousandth of it. */
-static void find_idle(const struct problem *p, const double *t, bool *idle)
-{
-    double g[SCALING_PARAMS];
-    for (int k = 0; k < p->form->n_params; k++) idle[k] = true;
-    for (int64_t i = 0; i < p->n; i++) {
-        p->form->value(t, p->u + i * p->form->n_x, g);
-        for (int k = 0; k < p->form->n_params; k++) idle[k] = idle[k] && fabs(g[k]) < moves;
-    }
-}
 
 /* Sets outcome and undetermined. */
-static enum scaling_outcome judge(const struct problem *p, const struct solution *s,
-                                  int *undetermined)
+static enum scaling_outcome judge(const struct scaling_problem *p,
+                                  const struct scaling_solution *s, int *undetermined)
 {
     bool idle[SCALING_PARAMS];
     *undetermined = -1;
     if (!s->converged) return SCALING_NOT_CONVERGED;
-    find_idle(p, s->t, idle);
+    scaling_descent_idle(p, s->t, idle);
     for (int k = p->form->n_params - 1; k >= 0; k--)
         if (idle[k]) *undetermined = k;
     return *undetermined >= 0 ? SCALING_UNDETERMINED : SCALING_CONVERGED;
@@ -210,7 +46,7 @@ struct fitter {
     double *u, *mean; /* [K, n_x], [K] */
     double *times;    /* [S] how often a seed is drawn */
     double *refit;    /* [n_params, resamples] coordinates */
-    struct problem problem;
+    struct scaling_problem problem;
     struct arena arena;
 };
 
@@ -385,7 +221,7 @@ static double own_huber(const struct fitter *f, double *error, double *value)
 /* The problem of all sizes but one (-1: of all) with these means. */
 static void pose(struct fitter *f, const double *mean, int64_t without)
 {
-    struct problem *p = &f->problem;
+    struct scaling_problem *p = &f->problem;
     int n_x = p->form->n_x;
     p->n = 0;
     for (int64_t i = 0; i < f->K; i++) {
@@ -411,7 +247,7 @@ static void hold_out(struct fitter *f)
     int undetermined;
     double param[SCALING_PARAMS];
     pose(f, f->mean, out->held_out);
-    struct solution s = search(&f->problem);
+    struct scaling_solution s = scaling_descent_search(&f->problem);
     out->held_outcome = judge(&f->problem, &s, &undetermined);
     out->form->natural(s.t, &f->problem.frame, param);
     out->held_y = f->mean[out->held_out];
@@ -419,7 +255,7 @@ static void hold_out(struct fitter *f)
     out->held_error = fabs(out->held_predicted - out->held_y) / fabs(out->held_y);
 }
 
-static void set_quality(const struct problem *p, const struct solution *s,
+static void set_quality(const struct scaling_problem *p, const struct scaling_solution *s,
                         struct scaling_fit *out)
 {
     double g[SCALING_PARAMS], sum = 0, squares = 0, around = 0;
@@ -430,20 +266,20 @@ static void set_quality(const struct problem *p, const struct solution *s,
         around += (p->m[i] - sum / (double)p->n) * (p->m[i] - sum / (double)p->n);
     }
     out->r2 = 1 - squares / around;
-    out->loss = s->loss * unit * unit;
+    out->loss = s->loss * SCALING_UNIT * SCALING_UNIT;
 }
 
 /* ---- intervals ---- */
 
-/* Where refits start: at the first fit, and where parameters of it are idle also with these back
- * on the grid, as no descent would bring them back from there. Returns how many. */
-static int warm_starts(const struct problem *p, const struct solution *full,
+/* Where refits start: at the first fit, and where parameters of it are idle also with these
+ * back on the grid, as no descent would bring them back from there. Returns how many. */
+static int warm_starts(const struct scaling_problem *p, const struct scaling_solution *full,
                        double start[SCALING_GRID + 1][SCALING_PARAMS])
 {
     bool idle[SCALING_PARAMS];
     int n = 1;
     memcpy(start[0], full->t, sizeof full->t);
-    find_idle(p, full->t, idle);
+    scaling_descent_idle(p, full->t, idle);
     for (int i = 0; i < SCALING_GRID; i++) {
         bool more = false;
         memcpy(start[n], full->t, sizeof full->t);
@@ -459,20 +295,20 @@ static int warm_starts(const struct problem *p, const struct solution *full,
     return n;
 }
 
-static struct solution refit(struct problem *p, int n,
-                             double start[SCALING_GRID + 1][SCALING_PARAMS])
+static struct scaling_solution refit(struct scaling_problem *p, int n,
+                                     double start[SCALING_GRID + 1][SCALING_PARAMS])
 {
-    struct solution best = descend(p, start[0]);
-    if (!best.converged) best = descend(p, best.t);
+    struct scaling_solution best = scaling_descent(p, start[0]);
+    if (!best.converged) best = scaling_descent(p, best.t);
     for (int i = 1; i < n; i++) {
-        struct solution s = descend(p, start[i]);
+        struct scaling_solution s = scaling_descent(p, start[i]);
         if (s.loss < best.loss) best = s;
     }
     return best;
 }
 
 /* Natural parameters of the refits, n of them. False: no memory. */
-static bool refit_all(struct fitter *f, const struct solution *full, int64_t *n)
+static bool refit_all(struct fitter *f, const struct scaling_solution *full, int64_t *n)
 {
     int n_params = f->problem.form->n_params;
     double start[SCALING_GRID + 1][SCALING_PARAMS];
@@ -486,7 +322,7 @@ static bool refit_all(struct fitter *f, const struct solution *full, int64_t *n)
         for (int64_t s = 0; s < f->S; s++) f->times[rng_below(&draw, (uint64_t)f->S)]++;
         if (!weighted_means(f, mean)) continue;
         pose(f, mean, -1);
-        struct solution r = refit(&f->problem, n_starts, start);
+        struct scaling_solution r = refit(&f->problem, n_starts, start);
         f->out->n_failed += !r.converged;
         double param[SCALING_PARAMS];
         f->problem.form->natural(r.t, &f->problem.frame, param);
@@ -549,10 +385,11 @@ static void open_limit(struct fitter *f)
     int k = f->out->form->offset;
     double least = HUGE_VAL;
     for (int64_t i = 0; i < f->K; i++) least = fmin(least, f->mean[i]);
-    if (k >= 0 && f->out->low[k] < moves * least) f->out->low[k] = 0;
+    if (k >= 0 && f->out->low[k] < SCALING_MOVES * least) f->out->low[k] = 0;
 }
 
-static enum err_code set_intervals(struct fitter *f, const struct solution *full, struct err *e)
+static enum err_code set_intervals(struct fitter *f, const struct scaling_solution *full,
+                                   struct err *e)
 {
     int64_t n = 0;
     if (f->S < 2 || f->options->resamples < 2) return ERR_OK;
@@ -567,7 +404,7 @@ static enum err_code set_intervals(struct fitter *f, const struct solution *full
 static enum err_code fit(struct fitter *f, struct err *e)
 {
     struct scaling_fit *out = f->out;
-    struct problem *p = &f->problem;
+    struct scaling_problem *p = &f->problem;
     TRY(take_data(f, e));
     weighted_means(f, f->mean);
     TRY(check_values(f, e));
@@ -579,7 +416,7 @@ static enum err_code fit(struct fitter *f, struct err *e)
     out->n_seeds = f->S;
     hold_out(f);
     pose(f, f->mean, -1);
-    struct solution full = search(p);
+    struct scaling_solution full = scaling_descent_search(p);
     out->outcome = judge(p, &full, &out->undetermined);
     set_quality(p, &full, out);
     out->form->natural(full.t, &p->frame, out->param);

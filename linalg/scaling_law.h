@@ -66,15 +66,17 @@ struct scaling_fit {
  *          huber it is 1.345 standard errors of the means (the median of the sizes), at
  *          least 1e-3
  * interval over seeds: labels are drawn, the same for all sizes, and the fit is repeated from
- *          the parameters of the first (and from others where one of these moves nothing). From SCALING_FEW seeds the percentiles that
- *          tail = Phi(-t sqrt(S / (S - 1))) names, S seeds, t Student's quantile of S - 1
- *          degrees of freedom; below, estimate +- t sqrt(S / (S - 1)) sd of the refits, in the
- *          logarithm where the form's coordinate is one, but E. Of one seed there is none
+ *          the parameters of the first (and from others where one of these moves nothing).
+ *          From SCALING_FEW seeds the percentiles that tail = Phi(-t sqrt(S / (S - 1))) names,
+ *          S seeds, t Student's quantile of S - 1 degrees of freedom; below, estimate +- t
+ *          sqrt(S / (S - 1)) sd of the refits, in the logarithm where the form's coordinate is
+ *          one, but E. Of one seed there is none
  * held_out the size with the largest product of its x; predicted by the fit to all others
  * errors   ERR_CONFIG: too few distinct sizes for the form, another number of sizes than the
  *          form has, x <= 0, a mean y <= 0 in a form of logarithms, a size without values;
  *          ERR_NOMEM
- * cost     about 10 us a refit of 8 sizes; a fit starts from 2 (loglinear) to 72 (broken) places
+ * cost     about 10 us a refit of 8 sizes; the first fit starts from 1 place (a line) to 72
+ *          (broken)
  * same     bits for the same data, options and key; also with the seeds in another order
  * source   Hoffmann et al. 2022, arXiv 2203.15556, appendix D.3; intervals: Hesterberg 2015,
  *          What teachers should know about the bootstrap, section 5.3 */

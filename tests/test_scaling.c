@@ -16,8 +16,8 @@ enum { WIDTHS = 6, GROUPS = 2, RATES = 2, SEEDS = 3, TRIALS = WIDTHS * GROUPS * 
 
 static struct err e;
 
-/* A table as results_read would make it: test_loss is 0.2 + 3 width^-0.5 of relu networks, 0.1 + 2
- * width^-0.3 of tanh ones; what rates and seeds add has the mean 0. */
+/* A table as results_read would make it: test_loss is 0.2 + 3 width^-0.5 of relu networks,
+ * 0.1 + 2 width^-0.3 of tanh ones; what rates and seeds add has the mean 0. */
 static struct {
     double width[TRIALS], activation[TRIALS], rate[TRIALS], step[TRIALS], loss[TRIALS],
         params[TRIALS];
@@ -180,7 +180,7 @@ START_TEST(test_every_group_has_its_law)
 }
 END_TEST
 
-/* width / 10 parameters: A is 3 * 10^0.5. Without two seeds, and one that diverged at one size. */
+/* 10 width parameters: A is 3 * 10^0.5. First with four trials missing. */
 START_TEST(test_sizes_may_be_parameters_and_trials_missing)
 {
     table();

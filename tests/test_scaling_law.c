@@ -345,8 +345,8 @@ START_TEST(test_intervals_are_reproducible_and_keyed)
 }
 END_TEST
 
-/* The seeds that are drawn most may want a limit although the means want none: refits that start
- * where E moves nothing must come back from there. */
+/* The seeds that are drawn most may want a limit although the means want none: refits that
+ * start where E moves nothing must come back from there. */
 START_TEST(test_refits_leave_a_limit_of_nothing)
 {
     double x[MOST], y[MOST * SEEDS];
