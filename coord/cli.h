@@ -24,6 +24,7 @@ struct options {
         *progress, *widths, *stage, *model, *modality, *rows, *probe, *clip_by, *precision,
         *baselines, *classes;
     const char *max_failures;
+    const char *y, *x, *form, *group;
     int64_t np, seeds, steps, permutations;
     double epsilon, clip, sigma, alpha, memory;
     bool help, version, quiet, dry_run, json, csv, list, records, exit_code, watch, force,
@@ -92,6 +93,7 @@ int cmd_weights(const struct options *o);
 int cmd_align(const struct options *o);
 int cmd_coordcheck(const struct options *o);
 int cmd_import(const struct options *o);
+int cmd_scaling(const struct options *o);
 int cmd_list(const struct options *o);
 int cmd_schema(const struct options *o);
 int cmd_version(const struct options *o);

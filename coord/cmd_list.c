@@ -12,6 +12,7 @@
 #include "coord/sweep.h"
 #include "experiments/train.h"
 #include "linalg/alignment.h"
+#include "linalg/scaling_form.h"
 #include "worker/activation.h"
 #include "worker/augment.h"
 #include "worker/classes.h"
@@ -71,6 +72,7 @@ static const struct kind kinds[] = {
     {{"normalizations", "what is done to representations first", NULL},
      &alignment_normalizations,
      false},
+    {{"scaling-forms", "laws that a scaling fit knows", NULL}, &scaling_forms, false},
     {{"ranges", "ways to write the values of an axis", NULL}, &sweep_ranges, false},
     {{"grids", "when metrics are recorded", NULL}, &sweep_grids, false},
     {{"figures", "kinds of figures", NULL}, &figure_types, false},
@@ -84,6 +86,7 @@ static const struct kind kinds[] = {
     {{"compare-settings", "of a line of the comparison with a paper", NULL},
      &sweep_compare_settings,
      true},
+    {{"scaling-settings", "of a scaling fit", NULL}, &sweep_scaling_settings, true},
 };
 static const struct table kind_table = TABLE("kind", kinds);
 

@@ -23,6 +23,8 @@ static const struct figure_type types[] = {
      figure_histogram_draw},
     {{"images", "the first images of an array, a row for each value of hue", NULL},
      figure_images_draw},
+    {{"scaling", "fits of a metric against a size: means and the law through them", NULL},
+     figure_scaling_draw},
 };
 const struct table figure_types = TABLE("figure type", types);
 

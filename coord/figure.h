@@ -54,6 +54,8 @@ enum err_code figure_histogram_draw(const struct results *r, const struct figure
                                     struct figure *f, struct err *e);
 enum err_code figure_images_draw(const struct results *r, const struct figure_spec *spec,
                                  struct figure *f, struct err *e);
+enum err_code figure_scaling_draw(const struct results *r, const struct figure_spec *spec,
+                                  struct figure *f, struct err *e);
 
 /* Prepares figure number n (from 1) for a venue, draws it, writes its files into dir.
  * *found: see gnuplot_run. Local. Clear it with figure_clear also after a failure. */

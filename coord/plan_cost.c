@@ -70,7 +70,8 @@ void plan_cost(const struct plan *p, struct plan_cost *out)
     out->disk_bytes = metadata_bytes + representations +
                       trials * (row_bytes + 8.0 * p->n_varied + 3 * event_bytes +
                                 8.0 * (r->n_metrics + 1) * (double)p->max_records);
-    out->files = 3 + (s->analysis.n_measures > 0); /* store, journal, lock; alignment */
+    out->files = 3 + (s->analysis.n_measures > 0) + /* store, journal, lock; alignment, */
+                 (s->analysis.n_scaling > 0);       /* scaling */
 }
 
 double plan_cost_seconds(const struct plan *p, const struct plan_cost *c, double rate,

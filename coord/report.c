@@ -13,6 +13,7 @@
 #include "coord/report_compare.h"
 #include "coord/report_page.h"
 #include "coord/report_table.h"
+#include "coord/scaling.h"
 #include "coord/setting.h"
 
 /* Text widths of the official LaTeX styles; icml is one of its two columns. */
@@ -31,6 +32,7 @@ struct report {
     struct figure figure[SWEEP_MAX_FIGURES];
     struct report_table table[SWEEP_MAX_TABLES];
     struct report_compare compare;
+    json_t *scaling; /* NULL: the store has no fits */
 };
 
 /* ---- the default set ---- */
@@ -118,7 +120,8 @@ static void keep_figures(struct report *p)
         f.n_order = n_order;
         if (!varies(p->r, f.hue)) f.hue[0] = '\0';
         if (!varies(p->r, f.panel)) f.panel[0] = '\0';
-        bool metric = strcmp(f.x, "step") == 0 || results_metric(p->r, f.x);
+        bool metric = strcmp(f.x, "step") == 0 || results_metric(p->r, f.x) ||
+                      f.type == table_find(&figure_types, "scaling");
         if (metric || varies(p->r, f.x))
             s->figure[n++] = f;
         else
@@ -170,6 +173,23 @@ static enum err_code make_tables(struct report *p, struct err *e)
     return report_compare_save(&p->compare, p->dir, e);
 }
 
+/* scaling.csv and scaling.json of the fits that the store has. */
+static enum err_code make_scaling(struct report *p, struct err *e)
+{
+    TRY(scaling_read(p->r->path, &p->scaling, e));
+    if (!p->scaling) return ERR_OK;
+    struct text csv = {0}, json = {0};
+    char *dump = json_dumps(p->scaling, JSON_INDENT(1));
+    scaling_csv(p->scaling, &csv);
+    text_add(&json, "%s\n", dump ? dump : "");
+    free(dump);
+    enum err_code rc = folder_write(p->dir, "scaling.csv", &csv, e);
+    if (rc == ERR_OK) rc = folder_write(p->dir, SCALING_FILE, &json, e);
+    text_clear(&csv);
+    text_clear(&json);
+    return rc;
+}
+
 static enum err_code make_page(struct report *p, struct err *e)
 {
     struct text page = {0};
@@ -179,7 +199,8 @@ static enum err_code make_page(struct report *p, struct err *e)
                                  .figure = p->figure,
                                  .n_tables = p->spec.n_tables,
                                  .table = p->table,
-                                 .compare = p->spec.n_compare ? &p->compare : NULL};
+                                 .compare = p->spec.n_compare ? &p->compare : NULL,
+                                 .scaling = p->scaling};
     report_page(&parts, &page);
     enum err_code rc = folder_write(p->dir, "index.html", &page, e);
     text_clear(&page);
@@ -239,11 +260,13 @@ enum err_code report_write(const struct results *r, const struct report_spec *sp
     enum err_code rc = folder_make(dir, e);
     if (rc == ERR_OK) rc = make_figures(p, e);
     if (rc == ERR_OK) rc = make_tables(p, e);
+    if (rc == ERR_OK) rc = make_scaling(p, e);
     if (rc == ERR_OK) rc = make_page(p, e);
     if (rc == ERR_OK && summary) summarise(p, summary);
     for (int i = 0; i < SWEEP_MAX_FIGURES; i++) figure_clear(&p->figure[i]);
     for (int i = 0; i < SWEEP_MAX_TABLES; i++) report_table_clear(&p->table[i]);
     report_compare_clear(&p->compare);
+    json_decref(p->scaling);
     free(p);
     return rc;
 }

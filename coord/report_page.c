@@ -232,6 +232,19 @@ static void add_compare(const struct report_parts *p, struct text *out)
     text_add(out, "</div>\n</figure>\n</section>\n");
 }
 
+static void add_scaling(const struct report_parts *p, struct text *out)
+{
+    if (!p->scaling) return;
+    text_add(out, "<section>\n<h2>Scaling laws</h2>\n<figure id=\"scaling\">\n<figcaption>"
+                  "Fits to means over seeds; in brackets intervals over seeds, refitted with "
+                  "drawn seeds. The largest size is predicted by a fit to all others. "
+                  "<span class=\"files\"><a href=\"scaling.csv\">csv</a> "
+                  "<a href=\"scaling.json\">json</a></span></figcaption>\n"
+                  "<div class=\"scroll\">\n");
+    scaling_html(p->scaling, out);
+    text_add(out, "</div>\n</figure>\n</section>\n");
+}
+
 /* ---- what was run ---- */
 
 /* The distinct texts of an axis in the order of the trials; many are cut short. */
@@ -326,6 +339,7 @@ void report_page(const struct report_parts *parts, struct text *out)
     add_answer(parts, out);
     add_figures(parts, out);
     add_tables(parts, out);
+    add_scaling(parts, out);
     add_compare(parts, out);
     add_settings(parts, out);
     add_compute(parts, out);

@@ -7,6 +7,7 @@
 #include "coord/report_compare.h"
 #include "coord/report_table.h"
 #include "coord/results.h"
+#include "coord/scaling.h"
 
 struct report_parts {
     const struct results *results;
@@ -15,6 +16,7 @@ struct report_parts {
     const struct figure *figure;
     const struct report_table *table;
     const struct report_compare *compare; /* NULL: there is none */
+    const json_t *scaling;                /* see scaling.h; NULL: there is none */
 };
 
 /* Adds the page. No scripts, no references but to the figures' files beside it. Local. */

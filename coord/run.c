@@ -1,5 +1,5 @@
 /* run.c - one run on all ranks, phase by phase: start MPI, read the file, prepare the store,
- * train, align, end. Every phase ends in an agreement, so that all ranks leave with one status.
+ * train, align, fit, end. Every phase ends in an agreement, so that all ranks leave with one status.
  */
 #include "coord/run.h"
 
@@ -17,6 +17,7 @@
 #include "coord/coordinator.h"
 #include "coord/folder.h"
 #include "coord/provenance.h"
+#include "coord/scaling.h"
 #include "coord/store.h"
 #include "coord/worker_rank.h"
 
@@ -291,6 +292,21 @@ static enum err_code analyse(struct job *job, struct err *e)
     return comm_agree(job->world, code, e);
 }
 
+/* The scaling fits that the file asks for. What cannot be fitted is said, and no failure of the
+ * run. Local to rank 0. */
+static enum err_code fit_scaling(struct job *job, struct err *e)
+{
+    const struct analysis_spec *spec = &job->sweep->analysis;
+    json_t *document = NULL;
+    if (spec->n_scaling == 0) return ERR_OK;
+    enum err_code code =
+        scaling_store(job->store, job->sweep, spec->n_scaling, spec->scaling, &document, e);
+    if (code == ERR_OK && scaling_refused(document))
+        fprintf(stderr, "shoal: warning: no scaling fit: %s\n", scaling_refused(document));
+    json_decref(document);
+    return code;
+}
+
 /* Did rank 0 stop early? Collective over the world. */
 static bool stopped(struct job *job, const struct tally *tally)
 {
@@ -364,7 +380,9 @@ int run_ranks(const struct options *o, const char *store)
         if (status == 0) {
             code = comm_agree(job.world, job.rank == 0 ? prepare(&job, &e) : ERR_OK, &e);
             if (code == ERR_OK) code = train(&job, &tally, &e);
-            if (code == ERR_OK && !stopped(&job, &tally)) code = analyse(&job, &e);
+            bool whole = code == ERR_OK && !stopped(&job, &tally);
+            if (whole) code = analyse(&job, &e);
+            if (whole && code == ERR_OK && job.rank == 0) code = fit_scaling(&job, &e);
             if (code == ERR_OK && job.rank == 0) {
                 status = status_of(&tally);
                 code = conclude(&job, &tally, status, began, &e);

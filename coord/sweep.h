@@ -15,6 +15,7 @@ enum {
     SWEEP_MAX_TABLES = 16,
     SWEEP_MAX_COMPARE = 64,
     SWEEP_MAX_ORDER = 4,
+    SWEEP_MAX_SCALING = 16,
     STAGE_MAX_TAKE = 8, /* settings taken from the best of another stage, or matched with it */
 };
 
@@ -126,6 +127,17 @@ struct run_spec {
     bool fail_fast;
 };
 
+/* One fit of a law to a metric against sizes. */
+struct scaling_spec {
+    char y[TASK_NAME];
+    char x[2 * TASK_NAME + 2]; /* "params", or two sizes: "params, data.train" */
+    char form[TASK_PATH];      /* of scaling_forms; "": power, of two sizes power2 */
+    char group[TASK_NAME];     /* a fit for each of its values; "": one of all */
+    double huber;              /* NaN: follows the noise */
+    int64_t bootstrap;
+    char filter[TASK_PATH];
+};
+
 struct analysis_spec {
     int n_measures;
     char measure[SWEEP_MAX_MEASURES][TASK_NAME]; /* "cka", "mutual_knn@10" */
@@ -141,6 +153,8 @@ struct analysis_spec {
     int64_t permutations; /* of the null; 0: none */
     bool within_class;
     double alpha;
+    int n_scaling;
+    struct scaling_spec scaling[SWEEP_MAX_SCALING];
 };
 
 struct report_spec {
@@ -235,9 +249,9 @@ char *sweep_resolved(const struct sweep *s);
 char *sweep_schema(void);
 
 /* The scalar settings outside data, model and optim: rows of struct field over struct sweep,
- * struct figure_spec and struct table_spec. */
+ * struct figure_spec, struct table_spec and so on. */
 extern const struct table sweep_settings, sweep_figure_settings, sweep_table_settings,
-    sweep_compare_settings;
+    sweep_compare_settings, sweep_scaling_settings;
 extern const struct table sweep_methods, sweep_ranges, sweep_run_orders, sweep_grids;
 
 #endif

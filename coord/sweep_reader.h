@@ -71,4 +71,22 @@ int sweep_names(struct sweep_reader *r, const struct yaml_node *list, const char
 struct expr *sweep_condition(struct sweep_reader *r, const struct yaml_node *node,
                              bool (*extra)(void *self, const char *key), void *self);
 
+/* The value at `at` must name such a thing; NULL: there is none to look at. */
+enum sweep_wanted {
+    WANT_SETTING,
+    WANT_METRIC,
+    WANT_MEASURE,
+    WANT_METRIC_OR_MEASURE,
+    WANT_SIZE /* setting, metric, or "params" */
+};
+void sweep_check_name(struct sweep_reader *r, const struct yaml_node *at,
+                      enum sweep_wanted wanted);
+
+/* The conditions of a block: filter, at, fit_filter. They may speak of metrics too. */
+void sweep_check_filter(struct sweep_reader *r, const struct yaml_node *map);
+
+/* Calls read for the maps of a list (NULL: none), at most max. */
+void sweep_each_map(struct sweep_reader *r, const struct yaml_node *list, const char *where,
+                    int max, void (*read)(struct sweep_reader *r, const struct yaml_node *map));
+
 #endif

@@ -1,6 +1,6 @@
-/* sweep_report.c - the blocks `analysis:` and `report:`: what is computed and shown when the
- * trials are done. Names are checked against what the sweep records, so that a slip is found
- * before the machine time is spent and not after.
+/* sweep_report.c - the block `report:`: what is shown when the trials are done. Names are
+ * checked against what the sweep records, so that a slip is found before the machine time is
+ * spent and not after.
  *
  * To add an option of a figure: a member of struct figure_spec and a row. */
 #include <math.h>
@@ -8,12 +8,10 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "coord/align_baselines.h"
 #include "coord/figure.h"
 #include "coord/report.h"
 #include "coord/report_compare.h"
 #include "coord/sweep_reader.h"
-#include "linalg/alignment.h"
 #include "worker/record.h"
 
 #define AT(member) .offset = offsetof(struct figure_spec, member), .size = TASK_NAME
@@ -186,73 +184,7 @@ const struct table sweep_compare_settings = TABLE("compare setting", compare_row
 #undef TEXT
 #undef NUMBER
 
-/* ---- analysis ---- */
-
-/* The probe set that alignment looks at; NULL if there is none. */
-static const struct probe_set *probe_set_of(const struct sweep_reader *r)
-{
-    const struct record *record = &r->sweep->record;
-    const char *name = r->sweep->analysis.probe;
-    if (record->n_layers == 0) return NULL;
-    for (int i = 0; i < record->n_probe_sets; i++)
-        if (!*name || strcmp(record->probe[i].name, name) == 0) return &record->probe[i];
-    return NULL;
-}
-
-static void read_measures(struct sweep_reader *r, const struct yaml_node *list)
-{
-    struct analysis_spec *out = &r->sweep->analysis;
-    static const char where[] = "analysis.alignment.measures";
-    const struct probe_set *set = probe_set_of(r);
-    int64_t probes = set ? set->n : 0;
-    out->n_measures = sweep_names(r, list, where, out->measure, SWEEP_MAX_MEASURES);
-    for (int i = 0; list && i < list->count; i++) {
-        const struct yaml_node *at = list->child[i];
-        const struct alignment_measure *measure;
-        struct alignment_options options = {0};
-        struct err e;
-        if (at->kind != YAML_SCALAR) continue;
-        if (alignment_parse(at->text, &measure, &options, &e))
-            yaml_problem(r->file, at->mark, NULL, "%s: %s", where, e.text);
-        else if (probes > 0 && probes < measure->least_n)
-            yaml_problem(r->file, at->mark, "a larger record.representations.probe.n",
-                         "%s: %s wants at least %lld probes, there are %lld", where, at->text,
-                         (long long)measure->least_n, (long long)probes);
-        else if (measure->parameter && probes > 0 && options.k >= probes)
-            yaml_problem(r->file, at->mark, "a smaller number, or a larger probe.n",
-                         "%s: %s of %lld probes: the number of %s must be 1 to %lld", where,
-                         at->text, (long long)probes, measure->parameter,
-                         (long long)probes - 1);
-    }
-    if (list && list->count && r->sweep->record.n_layers == 0)
-        yaml_problem(r->file, list->mark,
-                     "add record: {representations: {layers: [hidden.last]}}",
-                     "alignment needs representations, and none are recorded");
-}
-
-void sweep_analysis_read(struct sweep_reader *r, const struct yaml_node *node)
-{
-    static const char where[] = "analysis.alignment";
-    sweep_known_keys(r, node, "analysis", "alignment");
-    const struct yaml_node *block = sweep_child(r, node, "analysis", "alignment", YAML_MAP);
-    if (!block) return;
-    sweep_scalars(r, block, where, "measures null");
-    const struct yaml_node *null = sweep_child(r, block, where, "null", YAML_MAP);
-    if (null) sweep_scalars(r, null, "analysis.alignment.null", "");
-    unsigned baselines;
-    struct err e;
-    if (align_baselines_parse(r->sweep->analysis.baselines, &baselines, &e) != ERR_OK)
-        yaml_problem(r->file, sweep_mark(r->sweep, NULL, "analysis.alignment.baselines"), NULL,
-                     "analysis.alignment.baselines: %s", e.text);
-    if (r->sweep->record.n_layers && !probe_set_of(r))
-        yaml_problem(r->file, sweep_mark(r->sweep, NULL, "analysis.alignment.probe"), NULL,
-                     "analysis.alignment.probe: no probe set '%s'", r->sweep->analysis.probe);
-    read_measures(r, sweep_child(r, block, where, "measures", YAML_LIST));
-}
-
 /* ---- names in figures and tables ---- */
-
-enum wanted { WANT_SETTING, WANT_METRIC, WANT_MEASURE, WANT_METRIC_OR_MEASURE };
 
 /* Steps are recorded beside the metrics of every sweep. */
 static bool is_metric(const struct sweep *s, const char *name)
@@ -270,10 +202,11 @@ static bool is_measure(const struct sweep *s, const char *name)
     return false;
 }
 
-static const char *nearest(const struct sweep *s, enum wanted wanted, const char *name)
+static const char *nearest(const struct sweep *s, enum sweep_wanted wanted, const char *name)
 {
     struct text_nearest near = text_nearest_init(name);
-    if (wanted == WANT_SETTING) return sweep_nearest_setting(s->experiment->fields, name);
+    if (wanted == WANT_SETTING || wanted == WANT_SIZE)
+        return sweep_nearest_setting(s->experiment->fields, name);
     if (wanted == WANT_METRIC || wanted == WANT_METRIC_OR_MEASURE)
         for (int i = 0; i < s->record.n_metrics; i++)
             text_nearest_try(&near, s->record.metric[i]);
@@ -283,20 +216,33 @@ static const char *nearest(const struct sweep *s, enum wanted wanted, const char
     return near.found;
 }
 
-/* The value at `at` must name such a thing. */
-static void check_name(struct sweep_reader *r, const struct yaml_node *at, enum wanted wanted)
+static bool is_setting(const struct sweep *s, const char *name)
+{
+    return field_find(s->experiment->fields, name, NULL) != NULL || sweep_is_lineage(s, name);
+}
+
+static bool is_wanted(const struct sweep *s, enum sweep_wanted wanted, const char *name)
+{
+    switch (wanted) {
+    case WANT_SETTING: return is_setting(s, name);
+    case WANT_METRIC: return is_metric(s, name);
+    case WANT_MEASURE: return is_measure(s, name);
+    case WANT_METRIC_OR_MEASURE: return is_metric(s, name) || is_measure(s, name);
+    case WANT_SIZE:
+        return strcmp(name, "params") == 0 || is_setting(s, name) || is_metric(s, name);
+    }
+    return false;
+}
+
+void sweep_check_name(struct sweep_reader *r, const struct yaml_node *at,
+                      enum sweep_wanted wanted)
 {
     static const char *const kinds[] = {
         "a setting of the experiment", "a metric that is recorded",
-        "a measure of analysis.alignment", "a metric that is recorded or a measure"};
+        "a measure of analysis.alignment", "a metric that is recorded or a measure",
+        "a setting of the experiment, a metric that is recorded, or params"};
     const struct sweep *s = r->sweep;
-    if (!at || at->kind != YAML_SCALAR) return;
-    bool good = wanted == WANT_SETTING
-                    ? field_find(s->experiment->fields, at->text, NULL) != NULL ||
-                          sweep_is_lineage(s, at->text)
-                    : (wanted != WANT_MEASURE && is_metric(s, at->text)) ||
-                          (wanted != WANT_METRIC && is_measure(s, at->text));
-    if (good) return;
+    if (!at || at->kind != YAML_SCALAR || is_wanted(s, wanted, at->text)) return;
     char hint[128];
     const char *near = nearest(s, wanted, at->text);
     if (near) snprintf(hint, sizeof hint, "did you mean '%s'?", near);
@@ -311,7 +257,7 @@ static bool filter_knows(void *self, const char *key)
            sweep_is_lineage(self, key);
 }
 
-static void check_filter(struct sweep_reader *r, const struct yaml_node *map)
+void sweep_check_filter(struct sweep_reader *r, const struct yaml_node *map)
 {
     static const char *const keys[] = {"filter", "at", "fit_filter"};
     for (int i = 0; i < 3; i++) {
@@ -404,7 +350,7 @@ static void read_y(struct sweep_reader *r, const struct yaml_node *y, struct fig
             snprintf(f->y + used, sizeof f->y - used, "%s%s", i ? ", " : "", name[i]);
         }
         for (int i = 0; i < y->count; i++)
-            check_name(r, y->child[i], n > 1 ? WANT_METRIC : WANT_METRIC_OR_MEASURE);
+            sweep_check_name(r, y->child[i], n > 1 ? WANT_METRIC : WANT_METRIC_OR_MEASURE);
         return;
     }
     if (!field_read(field_find(&sweep_figure_settings, "figure.y", NULL), r->file, y, f))
@@ -416,7 +362,7 @@ static void read_y(struct sweep_reader *r, const struct yaml_node *y, struct fig
     for (int i = 0; i < n && i < FIGURE_MAX_NAMES; i++) {
         struct yaml_node one = *y;
         one.text = name[i];
-        check_name(r, &one, n > 1 ? WANT_METRIC : WANT_METRIC_OR_MEASURE);
+        sweep_check_name(r, &one, n > 1 ? WANT_METRIC : WANT_METRIC_OR_MEASURE);
     }
 }
 
@@ -427,7 +373,7 @@ static void check_scatter(struct sweep_reader *r, const struct yaml_node *map,
     char name[FIGURE_MAX_NAMES][TASK_NAME];
     const struct yaml_node *y = yaml_get(map, "y");
     const struct yaml_node *fitted = yaml_get(map, "fit_filter");
-    check_name(r, yaml_get(map, "x"), WANT_METRIC);
+    sweep_check_name(r, yaml_get(map, "x"), WANT_METRIC);
     if (fitted && f->fit == FIGURE_FIT_NONE)
         yaml_problem(r->file, fitted->mark, "add fit: linear or fit: logit",
                      "fit_filter: there is no fit");
@@ -439,6 +385,18 @@ static void check_scatter(struct sweep_reader *r, const struct yaml_node *map,
                      "y: a scatter shows a single metric");
 }
 
+/* A law is shown that is fitted. */
+static void check_scaling(struct sweep_reader *r, const struct yaml_node *map,
+                          const struct figure_spec *f)
+{
+    const struct analysis_spec *a = &r->sweep->analysis;
+    for (int i = 0; i < a->n_scaling; i++)
+        if (strcmp(a->scaling[i].y, f->y) == 0 && strcmp(a->scaling[i].x, f->x) == 0) return;
+    if (yaml_get(map, "x") && yaml_get(map, "y"))
+        yaml_problem(r->file, map->mark, "add it to analysis.scaling",
+                     "report.figures: no fit of %s against %s", f->y, f->x);
+}
+
 /* x: a setting, or the steps of records, where only a line of metrics can be. */
 static void check_x(struct sweep_reader *r, const struct yaml_node *map,
                     const struct figure_spec *f)
@@ -448,8 +406,12 @@ static void check_x(struct sweep_reader *r, const struct yaml_node *map,
         check_scatter(r, map, f);
         return;
     }
+    if (f->type == table_find(&figure_types, "scaling")) {
+        check_scaling(r, map, f);
+        return;
+    }
     if (strcmp(f->x, "step") != 0) {
-        check_name(r, x, WANT_SETTING);
+        sweep_check_name(r, x, WANT_SETTING);
         return;
     }
     if (at)
@@ -473,15 +435,17 @@ static void read_figure(struct sweep_reader *r, const struct yaml_node *map)
     const struct yaml_node *order = sweep_child(r, map, "report.figures", "order", YAML_LIST);
     f->n_order = sweep_names(r, order, "report.figures.order", f->order, SWEEP_MAX_ORDER);
     for (int i = 0; order && i < order->count; i++)
-        check_name(r, order->child[i], WANT_SETTING);
+        sweep_check_name(r, order->child[i], WANT_SETTING);
     check_x(r, map, f);
-    check_name(r, yaml_get(map, "hue"), WANT_SETTING);
-    check_name(r, yaml_get(map, "panel"), WANT_SETTING);
-    check_name(r, yaml_get(map, "value"), WANT_MEASURE);
-    check_filter(r, map);
+    sweep_check_name(r, yaml_get(map, "hue"), WANT_SETTING);
+    sweep_check_name(r, yaml_get(map, "panel"), WANT_SETTING);
+    sweep_check_name(r, yaml_get(map, "value"), WANT_MEASURE);
+    sweep_check_filter(r, map);
     const struct yaml_node *type = yaml_get(map, "type");
     if (type && type->kind == YAML_SCALAR && strcmp(type->text, "scatter") == 0)
         need_keys(r, map, "scatter", (const char *const[]){"y", "x", NULL});
+    if (type && type->kind == YAML_SCALAR && strcmp(type->text, "scaling") == 0)
+        need_keys(r, map, "scaling", (const char *const[]){"y", "x", NULL});
     if (type && type->kind == YAML_SCALAR && strcmp(type->text, "line") == 0)
         need_keys(r, map, "line", (const char *const[]){"y", "x", NULL});
     if (type && type->kind == YAML_SCALAR && strcmp(type->text, "matrix") == 0)
@@ -496,10 +460,10 @@ static void read_table(struct sweep_reader *r, const struct yaml_node *map)
     struct table_spec *t = &s->report.table[s->report.n_tables];
     field_defaults(&sweep_table_settings, t);
     field_read_section(&sweep_table_settings, "table", "best", r->file, map, t, NULL);
-    check_name(r, yaml_get(map, "rows"), WANT_SETTING);
-    check_name(r, yaml_get(map, "cols"), WANT_SETTING);
-    check_name(r, yaml_get(map, "value"), WANT_METRIC);
-    check_filter(r, map);
+    sweep_check_name(r, yaml_get(map, "rows"), WANT_SETTING);
+    sweep_check_name(r, yaml_get(map, "cols"), WANT_SETTING);
+    sweep_check_name(r, yaml_get(map, "value"), WANT_METRIC);
+    sweep_check_filter(r, map);
     const struct yaml_node *best = sweep_child(r, map, "report.tables", "best", YAML_SCALAR);
     t->bold = best && strcmp(best->text, "bold") == 0;
     if (best && !t->bold && strcmp(best->text, "none") != 0)
@@ -519,7 +483,7 @@ static void check_value(struct sweep_reader *r, const struct yaml_node *at, cons
     for (int i = 0; i < n; i++) {
         struct yaml_node one = *at;
         one.text = part[i];
-        check_name(r, &one, WANT_METRIC);
+        sweep_check_name(r, &one, WANT_METRIC);
     }
     if (n == 0)
         yaml_problem(r->file, at->mark, "write a metric, \"A / B\" or \"A - B\"",
@@ -553,13 +517,13 @@ static void read_compare(struct sweep_reader *r, const struct yaml_node *map)
     struct compare_spec *c = &s->report.compare[s->report.n_compare++];
     field_defaults(&sweep_compare_settings, c);
     field_read_section(&sweep_compare_settings, "compare", "", r->file, map, c, NULL);
-    check_filter(r, map);
+    sweep_check_filter(r, map);
     check_value(r, yaml_get(map, "value"), c->value);
     check_judgement(r, map, c);
 }
 
-static void each_map(struct sweep_reader *r, const struct yaml_node *list, const char *where,
-                     int max, void (*read)(struct sweep_reader *r, const struct yaml_node *map))
+void sweep_each_map(struct sweep_reader *r, const struct yaml_node *list, const char *where,
+                    int max, void (*read)(struct sweep_reader *r, const struct yaml_node *map))
 {
     for (int i = 0; list && i < list->count; i++) {
         const struct yaml_node *at = list->child[i];
@@ -576,10 +540,10 @@ void sweep_report_read(struct sweep_reader *r, const struct yaml_node *node)
 {
     if (!node) return;
     sweep_scalars(r, node, "report", "figures tables compare");
-    each_map(r, sweep_child(r, node, "report", "figures", YAML_LIST), "report.figures",
-             SWEEP_MAX_FIGURES, read_figure);
-    each_map(r, sweep_child(r, node, "report", "tables", YAML_LIST), "report.tables",
-             SWEEP_MAX_TABLES, read_table);
-    each_map(r, sweep_child(r, node, "report", "compare", YAML_LIST), "report.compare",
-             SWEEP_MAX_COMPARE, read_compare);
+    sweep_each_map(r, sweep_child(r, node, "report", "figures", YAML_LIST), "report.figures",
+                   SWEEP_MAX_FIGURES, read_figure);
+    sweep_each_map(r, sweep_child(r, node, "report", "tables", YAML_LIST), "report.tables",
+                   SWEEP_MAX_TABLES, read_table);
+    sweep_each_map(r, sweep_child(r, node, "report", "compare", YAML_LIST), "report.compare",
+                   SWEEP_MAX_COMPARE, read_compare);
 }

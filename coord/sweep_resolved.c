@@ -291,12 +291,6 @@ static void add_run(struct text *out, const struct sweep *s)
     if (isfinite(s->run.max_failed))
         text_add(out, "  max_failures: %s%s\n", text_double(fabs(s->run.max_failed), number),
                  s->run.max_failed < 0 ? "%" : "");
-    text_add(out, "analysis:\n  alignment:\n");
-    add_names(out, "    measures", s->analysis.measure, s->analysis.n_measures);
-    text_add(out, "\n");
-    add_scalars(out, &sweep_settings, "analysis.alignment", "    ", s);
-    text_add(out, "    null:\n");
-    add_scalars(out, &sweep_settings, "analysis.alignment.null", "      ", s);
 }
 
 /* {type: line, y: "test_acc"}: what is not empty of one figure or table. */
@@ -314,6 +308,20 @@ static void add_flow(struct text *out, const struct table *fields, const char *m
         comma = ", ";
     }
     text_add(out, "%s%s}\n", *more ? ", " : "", more);
+}
+
+static void add_analysis(struct text *out, const struct sweep *s)
+{
+    const struct analysis_spec *a = &s->analysis;
+    text_add(out, "analysis:\n  alignment:\n");
+    add_names(out, "    measures", a->measure, a->n_measures);
+    text_add(out, "\n");
+    add_scalars(out, &sweep_settings, "analysis.alignment", "    ", s);
+    text_add(out, "    null:\n");
+    add_scalars(out, &sweep_settings, "analysis.alignment.null", "      ", s);
+    if (a->n_scaling) text_add(out, "  scaling:\n");
+    for (int i = 0; i < a->n_scaling; i++)
+        add_flow(out, &sweep_scaling_settings, "", &a->scaling[i]);
 }
 
 static void add_report(struct text *out, const struct sweep *s)
@@ -349,6 +357,7 @@ char *sweep_resolved(const struct sweep *s)
     }
     add_record(&out, s);
     add_run(&out, s);
+    add_analysis(&out, s);
     add_report(&out, s);
     return out.at;
 }

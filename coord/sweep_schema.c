@@ -296,6 +296,12 @@ static void add_rest(json_t *root)
                   "stop handing out after so many failed trials: 5 or 5%"));
     put(root, "analysis.alignment.measures",
         list_of(text_schema("cka, cka_unbiased, mutual_knn@10"), "measures of all pairs"));
+    json_t *scaling =
+        item_schema(&sweep_scaling_settings, "a fit of a law to means over seeds");
+    json_t *x = json_incref(json_object_get(json_object_get(scaling, "properties"), "x"));
+    put(scaling, "x",
+        json_pack("{s:[o, o]}", "anyOf", x, list_of(text_schema("a size"), "one or two")));
+    put(root, "analysis.scaling", list_of(scaling, "scaling laws"));
     json_t *figure = item_schema(&sweep_figure_settings, "a figure");
     put(figure, "order",
         list_of(text_schema("a setting"), "settings by which a matrix is sorted"));
