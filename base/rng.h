@@ -30,6 +30,7 @@ enum rng_purpose {
     RNG_DYNAMICS,   /* random directions in which a network is measured */
     RNG_BACKGROUND, /* backgrounds of samples */
     RNG_VISUAL,     /* images that a visualisation starts from, index = image */
+    RNG_LAYOUT,     /* random starts of multidimensional scaling, index = start */
 };
 
 /* The four words of block `block`. Local. */
