@@ -38,6 +38,17 @@ static double off(const struct mds_similarity *s, int64_t n, int p, const double
     return most;
 }
 
+/* Sum of squares of y - s(x), shifted to where it is least. */
+static double off_squared(const struct mds_similarity *s, const double *x, const double *y)
+{
+    double copy[N * P], mean[P] = {0}, sum = 0;
+    memcpy(copy, x, sizeof copy);
+    mds_apply(s, N, P, copy);
+    for (int i = 0; i < N * P; i++) mean[i % P] += (y[i] - copy[i]) / N;
+    for (int i = 0; i < N * P; i++) sum += pow(y[i] - copy[i] - mean[i % P], 2);
+    return sum;
+}
+
 START_TEST(test_bad_input_is_refused)
 {
     double delta[4] = {0, NAN, NAN, 0}, x[2 * P], one[2 * P] = {3, 4, 3, 4};
@@ -62,15 +73,15 @@ END_TEST
 START_TEST(test_dissimilarities_of_scores)
 {
     double s[16] = {1,       exp(-1), 0.5,  NAN,  /**/
-                    exp(-3), 1,       -1,   NAN,  /**/
-                    NAN,     1e-4,    1,    1.01, /**/
+                    exp(-3), 1,       0.5,  NAN,  /**/
+                    NAN,     -1,      1,    1.01, /**/
                     NAN,     NAN,     1.02, 1};
     double d[16];
     ck_assert_int_eq(mds_dissimilarity(4, s, 1e-2, d), 1);
     ck_assert_double_eq_tol(d[1], 2, 1e-15);
     ck_assert_double_eq(d[4], d[1]);
-    ck_assert_double_eq_tol(d[2], log(2), 1e-15);             /* one direction alone */
-    ck_assert_double_eq_tol(d[1 * 4 + 2], -log(1e-2), 1e-15); /* both below the floor: a pair */
+    ck_assert_double_eq_tol(d[2], log(2), 1e-15); /* one direction alone */
+    ck_assert_double_eq_tol(d[1 * 4 + 2], -(log(0.5) + log(1e-2)) / 2, 1e-15); /* the floor */
     ck_assert_double_nan(d[3]);
     ck_assert_double_eq(d[2 * 4 + 3], 0); /* a score above 1 is a rounded 1 */
     for (int i = 0; i < 4; i++) ck_assert_double_eq(d[i * 5], 0);
@@ -287,6 +298,30 @@ START_TEST(test_residual_is_the_share_left)
 }
 END_TEST
 
+/* Of a mirror image in noise no turn leaves less than the rotation that is found. */
+START_TEST(test_rotation_is_the_best_one)
+{
+    double x[N * P], y[N * P];
+    struct mds_similarity s, turned;
+    normals(N * P, 9, x);
+    normals(N * P, 10, y);
+    for (int i = 0; i < N; i++) {
+        x[i * P] *= 3; /* the two singular values differ */
+        y[i * P] = x[i * P] + 0.3 * y[i * P];
+        y[i * P + 1] = -x[i * P + 1] + 0.3 * y[i * P + 1];
+    }
+    ck_assert_int_eq(mds_procrustes(N, P, x, y, false, &s, &e), ERR_OK);
+    ck_assert_double_gt(s.scale, 0);
+    double found = off_squared(&s, x, y);
+    for (int degree = 0; degree < 360; degree++) {
+        double c = cos(degree * M_PI / 180), q = sin(degree * M_PI / 180);
+        turned = s;
+        memcpy(turned.rotation, (double[P * P]){c, -q, q, c}, P * P * sizeof c);
+        ck_assert_double_ge(off_squared(&turned, x, y), found * (1 - 1e-12));
+    }
+}
+END_TEST
+
 /* Colours on a circle, given by how far apart they are along it, which no plane has: they come
  * back on a ring, in order. */
 START_TEST(test_a_ring_comes_back_as_a_ring)
@@ -332,6 +367,7 @@ int main(void)
     tcase_add_test(t, test_procrustes_recovers_a_similarity);
     tcase_add_test(t, test_procrustes_of_a_line_is_a_rotation);
     tcase_add_test(t, test_residual_is_the_share_left);
+    tcase_add_test(t, test_rotation_is_the_best_one);
     tcase_add_test(t, test_a_ring_comes_back_as_a_ring);
     return check_run(s);
 }
