@@ -14,14 +14,19 @@
 static const struct figure_type types[] = {
     {{"line", "a metric or an alignment against a setting, one line for each value of hue",
       NULL},
+     "y x",
      figure_line_draw},
     {{"scatter", "a metric against another, a point for each trial", NULL},
+     "y x",
      figure_scatter_draw},
     {{"matrix", "a heat map of the alignment of all pairs of networks", NULL},
+     "value",
      figure_matrix_draw},
     {{"histogram", "how the values in a column of an array are distributed, by hue", NULL},
+     "array",
      figure_histogram_draw},
     {{"images", "the first images of an array, a row for each value of hue", NULL},
+     "array",
      figure_images_draw},
 };
 const struct table figure_types = TABLE("figure type", types);

@@ -35,6 +35,7 @@ struct figure {
 
 struct figure_type {
     struct row row;
+    const char *needs; /* keys without which there is no such figure: "y x" */
     enum err_code (*draw)(const struct results *r, const struct figure_spec *spec,
                           struct figure *f, struct err *e);
 };

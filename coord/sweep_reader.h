@@ -39,6 +39,19 @@ void sweep_record_read(struct sweep_reader *r, const struct yaml_node *node);
 void sweep_stop_read(struct sweep_reader *r, const struct yaml_node *node);
 void sweep_analysis_read(struct sweep_reader *r, const struct yaml_node *node);
 void sweep_report_read(struct sweep_reader *r, const struct yaml_node *node);
+void sweep_figure_read(struct sweep_reader *r,
+                       const struct yaml_node *map); /* one of report's */
+
+/* What a name may be: flags. */
+enum sweep_wanted { WANT_SETTING = 1, WANT_METRIC = 2, WANT_MEASURE = 4 };
+
+/* The value at `at` (NULL: none) must name one of these things; else it is a problem. */
+void sweep_check_name(struct sweep_reader *r, const struct yaml_node *at,
+                      enum sweep_wanted wanted);
+bool sweep_is_measure(const struct sweep *s, const char *name);
+
+/* The conditions of a figure, table or comparison. */
+void sweep_check_filter(struct sweep_reader *r, const struct yaml_node *map);
 
 /* Complains about every key of map that is not in the space-separated list. */
 void sweep_known_keys(struct sweep_reader *r, const struct yaml_node *map, const char *where,
