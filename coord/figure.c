@@ -95,6 +95,11 @@ int figure_ticks(double low, double high, bool log, double tick[FIGURE_TICKS])
 
 /* ---- text ---- */
 
+bool figure_is_cluster(const struct figure_spec *spec)
+{
+    return spec->n_order == 1 && strcmp(spec->order[0], FIGURE_CLUSTER) == 0;
+}
+
 int figure_names(const char *list, char out[FIGURE_MAX_NAMES][TASK_NAME])
 {
     int n = 0;

@@ -63,6 +63,10 @@ enum err_code figure_make(const struct results *r, const struct figure_spec *spe
 enum err_code figure_save(struct figure *f, const char *dir, bool *found, struct err *e);
 void figure_clear(struct figure *f);
 
+/* order: cluster, the order of likeness; it stands among settings but alone. */
+#define FIGURE_CLUSTER "cluster"
+bool figure_is_cluster(const struct figure_spec *spec);
+
 /* The names in "a, b, c", at most 6. Returns how many, 7 if there are more. Local. */
 enum { FIGURE_MAX_NAMES = 6 };
 int figure_names(const char *list, char out[FIGURE_MAX_NAMES][TASK_NAME]);

@@ -213,6 +213,27 @@ static void read_y(struct sweep_reader *r, const struct yaml_node *y, struct fig
     }
 }
 
+/* order: a list of settings, or the word cluster, with or without brackets. */
+static void read_order(struct sweep_reader *r, const struct yaml_node *order,
+                       struct figure_spec *f)
+{
+    static const char where[] = "report.figures.order";
+    if (!order) return;
+    if (order->kind == YAML_SCALAR && strcmp(order->text, FIGURE_CLUSTER) == 0) {
+        f->n_order = 1;
+        snprintf(f->order[0], sizeof f->order[0], "%s", order->text);
+        return;
+    }
+    if (order->kind != YAML_LIST) {
+        yaml_problem(r->file, order->mark, "[model.width], or cluster",
+                     "%s: want a list of settings, or cluster", where);
+        return;
+    }
+    f->n_order = sweep_names(r, order, where, f->order, SWEEP_MAX_ORDER);
+    for (int i = 0; i < order->count && !figure_is_cluster(f); i++)
+        sweep_check_name(r, order->child[i], WANT_SETTING);
+}
+
 /* Of a scatter both axes are metrics, one each; of y read_y has seen whether it is known. */
 static void check_scatter(struct sweep_reader *r, const struct yaml_node *map,
                           const struct figure_spec *f)
@@ -263,10 +284,7 @@ void sweep_figure_read(struct sweep_reader *r, const struct yaml_node *map)
     if (f->log[0] && strcmp(f->log, "x") && strcmp(f->log, "y") && strcmp(f->log, "xy"))
         yaml_problem(r->file, yaml_get(map, "log")->mark, "write x, y or xy",
                      "log: unknown axes '%s'", f->log);
-    const struct yaml_node *order = sweep_child(r, map, "report.figures", "order", YAML_LIST);
-    f->n_order = sweep_names(r, order, "report.figures.order", f->order, SWEEP_MAX_ORDER);
-    for (int i = 0; order && i < order->count; i++)
-        sweep_check_name(r, order->child[i], WANT_SETTING);
+    read_order(r, yaml_get(map, "order"), f);
     check_x(r, map, f);
     sweep_check_name(r, yaml_get(map, "hue"), WANT_SETTING);
     sweep_check_name(r, yaml_get(map, "panel"), WANT_SETTING);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "coord/figure.h"
 #include "coord/report.h"
 #include "coord/sweep.h"
 #include "linalg/alignment.h"
@@ -298,7 +299,9 @@ static void add_rest(json_t *root)
         list_of(text_schema("cka, cka_unbiased, mutual_knn@10"), "measures of all pairs"));
     json_t *figure = item_schema(&sweep_figure_settings, "a figure");
     put(figure, "order",
-        list_of(text_schema("a setting"), "settings by which a matrix is sorted"));
+        json_pack("{s:[o, {s:s}]}", "anyOf",
+                  list_of(text_schema("a setting"), "settings by which a matrix is sorted"),
+                  "const", FIGURE_CLUSTER));
     json_t *one = json_incref(json_object_get(json_object_get(figure, "properties"), "y"));
     put(figure, "y",
         json_pack("{s:[o, o]}", "anyOf", one, list_of(text_schema("a metric"), "several")));
