@@ -44,6 +44,10 @@ struct figure_type {
 enum figure_fit { FIGURE_FIT_NONE, FIGURE_FIT_LINEAR, FIGURE_FIT_LOGIT };
 extern const struct table figure_fits; /* none, linear, logit */
 
+/* How a map is laid out. */
+enum figure_layout { FIGURE_LAYOUT_SMACOF, FIGURE_LAYOUT_CLASSICAL };
+extern const struct table figure_layouts; /* smacof, classical */
+
 /* Draw functions of the rows of figure_types. */
 enum err_code figure_scatter_draw(const struct results *r, const struct figure_spec *spec,
                                   struct figure *f, struct err *e);
@@ -51,6 +55,8 @@ enum err_code figure_line_draw(const struct results *r, const struct figure_spec
                                struct figure *f, struct err *e);
 enum err_code figure_matrix_draw(const struct results *r, const struct figure_spec *spec,
                                  struct figure *f, struct err *e);
+enum err_code figure_map_draw(const struct results *r, const struct figure_spec *spec,
+                              struct figure *f, struct err *e);
 enum err_code figure_histogram_draw(const struct results *r, const struct figure_spec *spec,
                                     struct figure *f, struct err *e);
 enum err_code figure_images_draw(const struct results *r, const struct figure_spec *spec,

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "coord/figure.h"
+#include "coord/figure_pairs.h"
 #include "coord/filter.h"
 #include "coord/state.h"
 #include "linalg/hierarchy.h"
@@ -114,17 +114,7 @@ static enum err_code find_order(struct matrix *x, const struct figure_spec *spec
 
 static enum err_code find_nodes(struct matrix *x, const struct figure_spec *spec, struct err *e)
 {
-    x->a = results_alignment(x->r, spec->value);
-    if (!x->a) {
-        struct text known = {0};
-        for (int i = 0; i < x->r->n_alignments; i++)
-            text_add(&known, "%s%s", i ? ", " : "", x->r->alignment[i].measure);
-        enum err_code rc = ERR(
-            e, ERR_CONFIG, "the store has no alignment by '%s' (run shoal align); it has: %s",
-            spec->value, known.at ? known.at : "none");
-        text_clear(&known);
-        return rc;
-    }
+    TRY(figure_pairs_alignment(x->r, spec->value, &x->a, e));
     struct expr *filter = NULL;
     TRY(filter_parse(x->r, spec->filter, &x->arena, &filter, e));
     TRY(find_order(x, spec, e));

@@ -82,7 +82,7 @@ struct stage {
 };
 
 struct figure_spec {
-    int type;          /* figure_types: line, matrix */
+    int type;          /* figure_types */
     char y[TASK_PATH]; /* "test_acc", "train_loss, test_loss" */
     char x[TASK_NAME], hue[TASK_NAME], panel[TASK_NAME], value[TASK_NAME];
     char log[4]; /* "", "x", "y", "xy" */
@@ -98,6 +98,7 @@ struct figure_spec {
     char fit_filter[TASK_PATH];
     int64_t fit_n; /* samples that accuracies are of */
     bool diagonal;
+    int method; /* figure_layouts */
 };
 
 struct table_spec {

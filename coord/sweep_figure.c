@@ -35,7 +35,7 @@ static const struct field figure_rows[] = {
      FIELD_TEXT,
      AT(panel),
      .fallback = ""},
-    {{"figure.value", "measure of alignment shown by a matrix", NULL},
+    {{"figure.value", "measure of alignment shown by a matrix or a map", NULL},
      FIELD_TEXT,
      AT(value),
      .fallback = ""},
@@ -111,6 +111,11 @@ static const struct field figure_rows[] = {
      FIELD_BOOL,
      AT(diagonal),
      .fallback = "false"},
+    {{"figure.method", "how a map is laid out", NULL},
+     FIELD_NAME,
+     AT(method),
+     .fallback = "smacof",
+     .names = &figure_layouts},
 };
 const struct table sweep_figure_settings = TABLE("figure setting", figure_rows);
 #undef AT

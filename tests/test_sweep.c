@@ -434,7 +434,7 @@ START_TEST(test_members_arrive)
     ck_assert(s->analysis.epsilon == 1e-6);
     ck_assert_str_eq(s->analysis.measure[1], "mutual_knn@5");
     ck_assert_str_eq(s->report.question, "Does \"everything\" work: #1, or 'not'?");
-    ck_assert_int_eq(s->report.n_figures, 5);
+    ck_assert_int_eq(s->report.n_figures, 6);
     ck_assert_str_eq(s->report.figure[0].log, "xy");
     ck_assert(s->report.figure[0].ci == 90 && s->report.figure[1].ci == 95);
     ck_assert_int_eq(s->report.figure[2].n_order, 2);
@@ -442,6 +442,7 @@ START_TEST(test_members_arrive)
     ck_assert(s->report.figure[3].diagonal && s->report.figure[3].fit_n == 64);
     ck_assert_int_eq(s->report.figure[4].n_order, 1);
     ck_assert_str_eq(s->report.figure[4].order[0], "cluster");
+    ck_assert_int_eq(s->report.figure[5].method, 1);
     ck_assert(s->report.table[0].bold);
     ck_assert_int_eq(s->report.n_compare, 3);
     ck_assert_str_eq(s->report.compare[0].what, "accuracy: theirs, \"ours\"");

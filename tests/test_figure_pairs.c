@@ -1,0 +1,259 @@
+/* test_figure_pairs.c - figures of an alignment's pairs: maps, bins, agreement, trends,
+ * neighbours. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "coord/figure_pairs.h"
+#include "coord/folder.h"
+#include "coord/state.h"
+#include "linalg/mds.h"
+#include "tests/results_small.h"
+
+enum { MODELS = 16 }; /* of the small store: trials 4 and 17 are not done */
+
+static const struct report_venue *icml(void)
+{
+    return (const void *)table_row(&report_venues, 0);
+}
+
+static struct figure_spec of(const char *type)
+{
+    struct figure_spec spec = {.type = table_find(&figure_types, type), .ci = 95};
+    snprintf(spec.value, sizeof spec.value, "cka");
+    return spec;
+}
+
+static void draw(const struct results *r, const struct figure_spec *spec, struct figure *f)
+{
+    ck_assert_msg(figure_make(r, spec, 1, icml(), f, &e) == ERR_OK, "%s", e.text);
+    ck_assert_uint_gt(f->csv.length, 0);
+    ck_assert_uint_gt(f->plot.length, 0);
+    ck_assert_uint_gt(f->axis.length, 0);
+    ck_assert_uint_gt(f->title.length, 0);
+    const struct text *const all[] = {&f->caption, &f->csv, &f->setup, &f->axis, &f->answer};
+    for (int i = 0; i < 5; i++)
+        ck_assert_msg(!all[i]->at || (!strstr(all[i]->at, "nan") && !strstr(all[i]->at, "inf")),
+                      "%s", all[i]->at);
+}
+
+/* Field k (from 0) of row `row` (from 0, the head is -1) of a CSV without quotes. */
+static const char *cell(const struct figure *f, int row, int k)
+{
+    static char out[128];
+    const char *at = f->csv.at;
+    for (int i = -1; i < row; i++) at = strchr(at, '\n') + 1;
+    for (int i = 0; i < k; i++) at += strcspn(at, ",\n") + 1;
+    snprintf(out, sizeof out, "%.*s", (int)strcspn(at, ",\n"), at);
+    return out;
+}
+
+static double number(const struct figure *f, int row, int k)
+{
+    const char *text = cell(f, row, k);
+    return *text ? strtod(text, NULL) : NAN;
+}
+
+static int rows(const struct figure *f)
+{
+    int n = -1;
+    for (const char *c = f->csv.at; *c; c++) n += *c == '\n';
+    return n;
+}
+
+static int column(const struct figure *f, const char *name)
+{
+    for (int k = 0; k < 32; k++)
+        if (strcmp(cell(f, -1, k), name) == 0) return k;
+    ck_abort_msg("no column %s in %s", name, f->csv.at);
+}
+
+static void clear(struct results *r)
+{
+    results_destroy(r);
+    ck_assert_uint_eq(arena_live_bytes(), 0);
+}
+
+/* Gives all pairs of models a score. */
+static void set_scores(struct results_alignment *a,
+                       double (*score)(const struct results_alignment *a, int64_t i, int64_t j))
+{
+    for (int64_t i = 0; i < a->n_models; i++)
+        for (int64_t j = 0; j < a->n_models; j++)
+            a->score[i * a->n_models + j] = score(a, i, j);
+}
+
+/* Every type of these figures, with what it needs. */
+static int each_type(struct figure_spec out[8])
+{
+    int n = 0;
+    out[n++] = of("map");
+    snprintf(out[0].hue, sizeof out[0].hue, "model.activation");
+    return n;
+}
+
+START_TEST(test_unknown_measures_are_refused)
+{
+    struct results *r = small();
+    struct figure_spec spec[8];
+    struct figure f;
+    int n = each_type(spec);
+    for (int i = 0; i < n; i++) {
+        snprintf(spec[i].value, sizeof spec[i].value, "rsa");
+        ck_assert_int_eq(figure_make(r, &spec[i], 3, icml(), &f, &e), ERR_CONFIG);
+        ck_assert_msg(strstr(e.text, "number 3: the store has no alignment by 'rsa'") != NULL,
+                      "%s", e.text);
+        ck_assert_ptr_nonnull(strstr(e.text, "it has: cka"));
+        figure_clear(&f);
+        ck_assert_uint_eq(arena_live_bytes() > 0, 1); /* of the results alone */
+    }
+    clear(r);
+}
+END_TEST
+
+/* Nothing passes; one network; two of them. */
+START_TEST(test_few_networks)
+{
+    static const char *const filters[] = {
+        "seed > 90", "seed == 0 and model.width == 16 and model.activation == relu",
+        "seed < 2 and model.width == 16 and model.activation == relu"};
+    struct results *r = small();
+    struct figure_spec spec[8];
+    int n = each_type(spec);
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < 3; k++) {
+            struct figure f;
+            snprintf(spec[i].filter, sizeof spec[i].filter, "%s", filters[k]);
+            draw(r, &spec[i], &f);
+            figure_clear(&f);
+        }
+    clear(r);
+}
+END_TEST
+
+/* What is made twice is the same, and gnuplot takes it. */
+START_TEST(test_figures_are_reproducible_and_drawn)
+{
+    char folder[] = "/tmp/test_figure_pairs.XXXXXX";
+    struct results *r = small();
+    struct figure_spec spec[8];
+    int n = each_type(spec);
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    for (int i = 0; i < n; i++) {
+        struct figure f, again;
+        bool found;
+        draw(r, &spec[i], &f);
+        draw(r, &spec[i], &again);
+        ck_assert_str_eq(f.csv.at, again.csv.at);
+        ck_assert_str_eq(f.caption.at, again.caption.at);
+        ck_assert_str_eq(f.plot.at, again.plot.at);
+        ck_assert_msg(figure_save(&f, folder, &found, &e) == ERR_OK, "%s", e.text);
+        ck_assert(!found || strstr(f.svg.at, "</svg>"));
+        figure_clear(&f);
+        figure_clear(&again);
+    }
+    static const char *const ends[] = {"csv", "gp", "tex", "pdf", "svg"};
+    for (int i = 0; i < 5; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/fig1.%s", folder, ends[i]);
+        unlink(path);
+    }
+    ck_assert_int_eq(rmdir(folder), 0);
+    clear(r);
+}
+END_TEST
+
+/* ---- maps ---- */
+
+/* A place in the plane for each trial. */
+static double place(const struct results_alignment *a, int64_t model, int k)
+{
+    double t = (double)a->trial[model];
+    return k ? 0.3 * fmod(5 * t, 7) : 0.11 * t;
+}
+
+static double near(const struct results_alignment *a, int64_t i, int64_t j)
+{
+    return exp(-hypot(place(a, i, 0) - place(a, j, 0), place(a, i, 1) - place(a, j, 1)));
+}
+
+START_TEST(test_map_keeps_distances)
+{
+    for (int method = 0; method < 2; method++) {
+        struct results *r = small();
+        struct figure_spec spec = of("map");
+        struct figure f;
+        const struct results_alignment *a = &r->alignment[0];
+        double x[2 * MODELS], y[2 * MODELS];
+        struct mds_similarity s;
+        set_scores(&r->alignment[0], near);
+        spec.method = method;
+        draw(r, &spec, &f);
+        ck_assert_int_eq(rows(&f), MODELS);
+        for (int i = 0; i < MODELS; i++)
+            for (int64_t m = 0; m < MODELS; m++) { /* seed and settings say which it is */
+                int64_t t = a->trial[m];
+                if (number(&f, i, 3) != (double)r->seed[t] ||
+                    strcmp(cell(&f, i, 4), r->axis[0].text[t]) != 0 ||
+                    strcmp(cell(&f, i, 5), r->axis[1].text[t]) != 0)
+                    continue;
+                for (int k = 0; k < 2; k++) {
+                    x[2 * i + k] = number(&f, i, 1 + k);
+                    y[2 * i + k] = place(a, m, k);
+                }
+            }
+        ck_assert_int_eq(mds_procrustes(MODELS, 2, x, y, true, &s, &e), ERR_OK);
+        ck_assert_double_lt(s.residual, 1e-10);
+        ck_assert_double_eq_tol(s.scale, 1, 1e-6);
+        ck_assert_double_lt(number(&f, 3, column(&f, "stress_1")), 1e-6);
+        ck_assert_int_eq((int)number(&f, 3, column(&f, "below_floor")), 0);
+        ck_assert_ptr_nonnull(
+            strstr(f.caption.at, method ? "Classical" : "the best of 9 starts"));
+        figure_clear(&f);
+        clear(r);
+    }
+}
+END_TEST
+
+START_TEST(test_map_counts_what_it_lacks)
+{
+    struct results *r = small();
+    struct figure_spec spec = of("map");
+    struct results_alignment *a = &r->alignment[0];
+    struct figure f;
+    set_scores(a, near);
+    a->score[1] = a->score[MODELS] = -0.2;                     /* below the floor */
+    a->score[2 * MODELS + 5] = a->score[5 * MODELS + 2] = NAN; /* no score */
+    for (int64_t i = 0; i < MODELS; i++)
+        a->score[7 * MODELS + i] = a->score[i * MODELS + 7] = NAN;
+    draw(r, &spec, &f);
+    ck_assert_int_eq(rows(&f), MODELS - 1);
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "Of 1 of 105 pairs the score is below 0.001"));
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "1 of 105 pairs have no score and no weight"));
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "1 network has no score"));
+    ck_assert_ptr_nonnull(strstr(f.answer.at, "1 of 105 pairs below the floor of 0.001"));
+    ck_assert_int_eq((int)number(&f, 0, column(&f, "below_floor")), 1);
+    ck_assert_int_eq((int)number(&f, 0, column(&f, "missing")), 1);
+    figure_clear(&f);
+    spec.method = FIGURE_LAYOUT_CLASSICAL;
+    ck_assert_int_eq(figure_make(r, &spec, 1, icml(), &f, &e), ERR_SHAPE);
+    ck_assert_ptr_nonnull(strstr(e.text, "is missing"));
+    figure_clear(&f);
+    clear(r);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("figure_pairs");
+    TCase *t = check_case(s, "figure_pairs");
+    tcase_add_test(t, test_unknown_measures_are_refused);
+    tcase_add_test(t, test_few_networks);
+    tcase_add_test(t, test_figures_are_reproducible_and_drawn);
+    tcase_add_test(t, test_map_keeps_distances);
+    tcase_add_test(t, test_map_counts_what_it_lacks);
+    return check_run(s);
+}
