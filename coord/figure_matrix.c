@@ -204,6 +204,12 @@ static int label_depth(const struct matrix *x)
     return count_groups(x, x->n_order) <= MANY_GROUPS ? x->n_order : (x->n_order > 0);
 }
 
+/* The same across, where there is less room: in a tree's order groups are short. */
+static int across_depth(const struct matrix *x)
+{
+    return !x->cluster && x->n_order > 0;
+}
+
 static void add_tics(const struct matrix *x, const char *axis, int depth)
 {
     char label[LABEL];
@@ -242,7 +248,7 @@ static void write_gnuplot(const struct matrix *x)
              ")\nunset border\nset size ratio -1\nunset key\n"
              "set xrange [-0.5:%g]\nset yrange [%g:-0.5]\nset cbrange [%.6g:%.6g]\n",
              edge, edge, x->range[0], x->range[1]);
-    add_tics(x, "x", x->n_order > 0);
+    add_tics(x, "x", across_depth(x));
     add_tics(x, "y", label_depth(x));
     int n = figure_ticks(x->range[0], x->range[1], false, tick);
     text_add(t, "set cbtics (");
@@ -251,7 +257,7 @@ static void write_gnuplot(const struct matrix *x)
     text_add(t, ") scale 0.3\nset colorbox noborder\nset cblabel '");
     figure_add_quoted(t, x->a->measure);
     text_add(t, "' offset 0.5,0\n");
-    if (x->n) add_separators(x);
+    if (x->n && !x->cluster) add_separators(x);
     if (x->n == 0)
         text_add(&x->f->plot, "plot NaN notitle\n");
     else
@@ -283,7 +289,7 @@ static void write_tex(const struct matrix *x)
     static const char *const axes[] = {"x", "y"};
     for (int k = 0; k < 2; k++) {
         char label[LABEL];
-        int depth = k ? label_depth(x) : x->n_order > 0;
+        int depth = k ? label_depth(x) : across_depth(x);
         text_add(t, "  %stick={", axes[k]);
         for (int64_t i = 0, end; i < x->n; i = end) {
             end = group_end(x, i, depth);
