@@ -84,7 +84,7 @@ static void write_plot(const struct figure_plot *p, struct figure *f)
                  (long long)g->first, (long long)(g->end - 1), p->x_column);
         if (p->lines)
             text_add(t,
-                     "%s%d:($%d - $%d) with vectors nohead linecolor rgb '#%s' linewidth 1.2"
+                     "%s%d:(0):($%d - $%d) with vectors nohead linecolor rgb '#%s' linewidth 1.2"
                      " notitle",
                      rows.at, p->y_column + 1, p->y_column + 2, p->y_column + 1, s->color);
         text_add(t, "%s%d with %s linecolor rgb '#%s' pointtype %d pointsize %s", rows.at,

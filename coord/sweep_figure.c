@@ -35,7 +35,8 @@ static const struct field figure_rows[] = {
      FIELD_TEXT,
      AT(panel),
      .fallback = ""},
-    {{"figure.value", "measure of alignment shown by a matrix or a map", NULL},
+    {{"figure.value", "measure of alignment shown by a figure of pairs: matrix, map, bins",
+      NULL},
      FIELD_TEXT,
      AT(value),
      .fallback = ""},
@@ -70,7 +71,7 @@ static const struct field figure_rows[] = {
      FIELD_TEXT,
      AT(column),
      .fallback = ""},
-    {{"figure.bins", "bins of a histogram", NULL},
+    {{"figure.bins", "bins of a histogram, or of networks", NULL},
      FIELD_INT,
      AT(bins),
      .fallback = "40",
@@ -116,6 +117,10 @@ static const struct field figure_rows[] = {
      AT(method),
      .fallback = "smacof",
      .names = &figure_layouts},
+    {{"figure.by", "metric whose bins networks are in", NULL},
+     FIELD_TEXT,
+     AT(by),
+     .fallback = ""},
 };
 const struct table sweep_figure_settings = TABLE("figure setting", figure_rows);
 #undef AT
@@ -294,6 +299,7 @@ void sweep_figure_read(struct sweep_reader *r, const struct yaml_node *map)
     sweep_check_name(r, yaml_get(map, "hue"), WANT_SETTING);
     sweep_check_name(r, yaml_get(map, "panel"), WANT_SETTING);
     sweep_check_name(r, yaml_get(map, "value"), WANT_MEASURE);
+    sweep_check_name(r, yaml_get(map, "by"), WANT_METRIC);
     sweep_check_filter(r, map);
     const struct yaml_node *type = yaml_get(map, "type");
     if (type && type->kind == YAML_SCALAR && table_find(&figure_types, type->text) >= 0)

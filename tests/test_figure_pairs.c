@@ -92,6 +92,9 @@ static int each_type(struct figure_spec out[8])
     int n = 0;
     out[n++] = of("map");
     snprintf(out[0].hue, sizeof out[0].hue, "model.activation");
+    out[n++] = of("bins");
+    snprintf(out[1].by, sizeof out[1].by, "test_acc");
+    out[1].bins = 3;
     return n;
 }
 
@@ -246,6 +249,102 @@ START_TEST(test_map_counts_what_it_lacks)
 }
 END_TEST
 
+/* ---- bins ---- */
+
+/* Scores between the networks of a third of the trials, by number, are 0.2, 0.4 and 0.6; between
+ * thirds 0.9. */
+static double thirds(const struct results_alignment *a, int64_t i, int64_t j)
+{
+    int64_t p = a->trial[i] / 6, q = a->trial[j] / 6;
+    return i == j ? 1 : p == q ? 0.2 * (double)(p + 1) : 0.9;
+}
+
+/* Gives each trial a value of test_acc at its last record. */
+static void set_last(struct results *r, double (*value)(int64_t trial))
+{
+    const struct results_metric *m = results_metric(r, "test_acc");
+    for (int64_t t = 0; t < r->n_trials; t++)
+        for (int64_t k = 0; k < r->n_records; k++) m->value[t * r->n_records + k] = value(t);
+}
+
+/* Thirds of the trials, and no order within. */
+static double third(int64_t t)
+{
+    return 1 - (double)(t / 6) + 0.01 * (double)(5 * t % 6);
+}
+
+static double equal(int64_t t)
+{
+    return t < 12 ? 0.5 : 0.75;
+}
+
+static double mostly_nothing(int64_t t)
+{
+    return t < 3 ? (double)t : NAN;
+}
+
+START_TEST(test_bins_hold_their_own_pairs_alone)
+{
+    struct results *r = small();
+    struct figure_spec spec = of("bins");
+    struct figure f;
+    set_scores(&r->alignment[0], thirds);
+    set_last(r, third);
+    snprintf(spec.by, sizeof spec.by, "test_acc");
+    spec.bins = 3; /* of 5, 6 and 5 networks: as trials 4 and 17 are not done */
+    draw(r, &spec, &f);
+    ck_assert_int_eq(rows(&f), 3);
+    for (int k = 0; k < 3; k++) { /* the last third has the lowest values */
+        /* 16 networks make bins of 6, 5 and 5: one of the second third is in the first bin */
+        static const double want[3] = {(20 * 0.6 + 10 * 0.9) / 30, 0.4, 0.2};
+        static const int networks[3] = {6, 5, 5};
+        ck_assert_double_eq_tol(number(&f, k, 2), want[k], 1e-8);
+        ck_assert_int_eq((int)number(&f, k, 5), networks[k]);
+        ck_assert(number(&f, k, 3) <= number(&f, k, 2) + 1e-8);
+        ck_assert(number(&f, k, 4) >= number(&f, k, 2) - 1e-8);
+        ck_assert(number(&f, k, 6) <= number(&f, k, 1));
+        ck_assert(number(&f, k, 7) >= number(&f, k, 1));
+        ck_assert(k == 0 || number(&f, k, 6) > number(&f, k - 1, 7));
+    }
+    ck_assert_double_lt(number(&f, 0, 3),
+                        number(&f, 0, 4) - 0.01); /* scores vary: an interval */
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "resample networks, never pairs"));
+    ck_assert_ptr_nonnull(strstr(f.answer.at, ": 0.2 [0.2, 0.2]"));
+    figure_clear(&f);
+    clear(r);
+}
+END_TEST
+
+START_TEST(test_equal_values_share_a_bin)
+{
+    struct results *r = small();
+    struct figure_spec spec = of("bins");
+    struct figure f;
+    snprintf(spec.by, sizeof spec.by, "test_acc");
+    spec.bins = 5;
+    set_last(r, equal);
+    draw(r, &spec, &f);
+    ck_assert_int_eq(rows(&f), 2);
+    ck_assert_int_eq((int)number(&f, 0, 5), 11);
+    ck_assert_int_eq((int)number(&f, 1, 5), 5);
+    ck_assert_double_eq(number(&f, 1, 6), 0.75);
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "only 2 bins"));
+    figure_clear(&f);
+    set_last(r, mostly_nothing);
+    spec.bins = 3; /* of a network each: no pairs */
+    draw(r, &spec, &f);
+    ck_assert_int_eq(rows(&f), 3);
+    ck_assert_double_nan(number(&f, 0, 2));
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "13 networks have no such value"));
+    figure_clear(&f);
+    snprintf(spec.by, sizeof spec.by, "sharpness");
+    ck_assert_int_eq(figure_make(r, &spec, 1, icml(), &f, &e), ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(e.text, "by: 'sharpness' is no metric of this store"));
+    figure_clear(&f);
+    clear(r);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("figure_pairs");
@@ -255,5 +354,7 @@ int main(void)
     tcase_add_test(t, test_figures_are_reproducible_and_drawn);
     tcase_add_test(t, test_map_keeps_distances);
     tcase_add_test(t, test_map_counts_what_it_lacks);
+    tcase_add_test(t, test_bins_hold_their_own_pairs_alone);
+    tcase_add_test(t, test_equal_values_share_a_bin);
     return check_run(s);
 }
