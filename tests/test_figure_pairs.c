@@ -193,6 +193,8 @@ START_TEST(test_map_keeps_distances)
         double x[2 * MODELS], y[2 * MODELS];
         struct mds_similarity s;
         set_scores(&r->alignment[0], near);
+        for (int k = 0; k < 20; k++) /* one direction is enough */
+            r->alignment[0].score[(k % 3 + 9) * MODELS + k % 5] = NAN;
         spec.method = method;
         draw(r, &spec, &f);
         ck_assert_int_eq(rows(&f), MODELS);
@@ -240,6 +242,11 @@ START_TEST(test_map_counts_what_it_lacks)
     ck_assert_ptr_nonnull(strstr(f.answer.at, "1 of 105 pairs below the floor of 0.001"));
     ck_assert_int_eq((int)number(&f, 0, column(&f, "below_floor")), 1);
     ck_assert_int_eq((int)number(&f, 0, column(&f, "missing")), 1);
+    int64_t without = a->trial[7];
+    for (int i = 0; i < rows(&f); i++)
+        ck_assert(number(&f, i, 3) != (double)r->seed[without] ||
+                  strcmp(cell(&f, i, 4), r->axis[0].text[without]) != 0 ||
+                  strcmp(cell(&f, i, 5), r->axis[1].text[without]) != 0);
     figure_clear(&f);
     spec.method = FIGURE_LAYOUT_CLASSICAL;
     ck_assert_int_eq(figure_make(r, &spec, 1, icml(), &f, &e), ERR_SHAPE);
