@@ -59,6 +59,8 @@ enum err_code figure_map_draw(const struct results *r, const struct figure_spec 
                               struct figure *f, struct err *e);
 enum err_code figure_bins_draw(const struct results *r, const struct figure_spec *spec,
                                struct figure *f, struct err *e);
+enum err_code figure_agreement_draw(const struct results *r, const struct figure_spec *spec,
+                                    struct figure *f, struct err *e);
 enum err_code figure_histogram_draw(const struct results *r, const struct figure_spec *spec,
                                     struct figure *f, struct err *e);
 enum err_code figure_images_draw(const struct results *r, const struct figure_spec *spec,

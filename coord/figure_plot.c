@@ -83,10 +83,11 @@ static void write_plot(const struct figure_plot *p, struct figure *f)
         text_add(&rows, ", \\\n    '%s.csv' skip 1 every ::%lld::%lld using %d:", f->stem,
                  (long long)g->first, (long long)(g->end - 1), p->x_column);
         if (p->lines)
-            text_add(t,
-                     "%s%d:(0):($%d - $%d) with vectors nohead linecolor rgb '#%s' linewidth 1.2"
-                     " notitle",
-                     rows.at, p->y_column + 1, p->y_column + 2, p->y_column + 1, s->color);
+            text_add(
+                t,
+                "%s%d:(0):($%d - $%d) with vectors nohead linecolor rgb '#%s' linewidth 1.2"
+                " notitle",
+                rows.at, p->y_column + 1, p->y_column + 2, p->y_column + 1, s->color);
         text_add(t, "%s%d with %s linecolor rgb '#%s' pointtype %d pointsize %s", rows.at,
                  p->y_column, p->lines ? "linespoints" : "points", s->color, s->gnuplot_point,
                  p->lines ? "0.45" : "0.5");

@@ -100,6 +100,8 @@ struct figure_spec {
     bool diagonal;
     int method;         /* figure_layouts */
     char by[TASK_NAME]; /* metric of bins */
+    int n_measures;     /* of an agreement; 0: all */
+    char measure[SWEEP_MAX_MEASURES][TASK_NAME];
 };
 
 struct table_spec {

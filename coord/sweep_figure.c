@@ -244,6 +244,19 @@ static void read_order(struct sweep_reader *r, const struct yaml_node *order,
         sweep_check_name(r, order->child[i], WANT_SETTING);
 }
 
+/* measures: what is compared, two at least. */
+static void read_measures(struct sweep_reader *r, const struct yaml_node *list,
+                          struct figure_spec *f)
+{
+    static const char where[] = "report.figures.measures";
+    if (!list) return;
+    f->n_measures = sweep_names(r, list, where, f->measure, SWEEP_MAX_MEASURES);
+    for (int i = 0; i < list->count; i++) sweep_check_name(r, list->child[i], WANT_MEASURE);
+    if (list->count < 2)
+        yaml_problem(r->file, list->mark, "leave it out for all of them",
+                     "%s: want two measures at least", where);
+}
+
 /* Of a scatter both axes are metrics, one each; of y read_y has seen whether it is known. */
 static void check_scatter(struct sweep_reader *r, const struct yaml_node *map,
                           const struct figure_spec *f)
@@ -289,12 +302,14 @@ void sweep_figure_read(struct sweep_reader *r, const struct yaml_node *map)
     struct sweep *s = r->sweep;
     struct figure_spec *f = &s->report.figure[s->report.n_figures];
     field_defaults(&sweep_figure_settings, f);
-    field_read_section(&sweep_figure_settings, "figure", "order y", r->file, map, f, NULL);
+    field_read_section(&sweep_figure_settings, "figure", "order measures y", r->file, map, f,
+                       NULL);
     read_y(r, yaml_get(map, "y"), f);
     if (f->log[0] && strcmp(f->log, "x") && strcmp(f->log, "y") && strcmp(f->log, "xy"))
         yaml_problem(r->file, yaml_get(map, "log")->mark, "write x, y or xy",
                      "log: unknown axes '%s'", f->log);
     read_order(r, yaml_get(map, "order"), f);
+    read_measures(r, sweep_child(r, map, "report.figures", "measures", YAML_LIST), f);
     check_x(r, map, f);
     sweep_check_name(r, yaml_get(map, "hue"), WANT_SETTING);
     sweep_check_name(r, yaml_get(map, "panel"), WANT_SETTING);

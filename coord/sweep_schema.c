@@ -302,6 +302,8 @@ static void add_rest(json_t *root)
         json_pack("{s:[o, {s:s}]}", "anyOf",
                   list_of(text_schema("a setting"), "settings by which a matrix is sorted"),
                   "const", FIGURE_CLUSTER));
+    put(figure, "measures",
+        list_of(text_schema("a measure of alignment"), "what an agreement compares"));
     json_t *one = json_incref(json_object_get(json_object_get(figure, "properties"), "y"));
     put(figure, "y",
         json_pack("{s:[o, o]}", "anyOf", one, list_of(text_schema("a metric"), "several")));

@@ -95,6 +95,9 @@ static int each_type(struct figure_spec out[8])
     out[n++] = of("bins");
     snprintf(out[1].by, sizeof out[1].by, "test_acc");
     out[1].bins = 3;
+    out[n++] = of("agreement");
+    out[2].n_measures = 1;
+    snprintf(out[2].measure[0], sizeof out[2].measure[0], "cka");
     return n;
 }
 
@@ -106,6 +109,7 @@ START_TEST(test_unknown_measures_are_refused)
     int n = each_type(spec);
     for (int i = 0; i < n; i++) {
         snprintf(spec[i].value, sizeof spec[i].value, "rsa");
+        snprintf(spec[i].measure[0], sizeof spec[i].measure[0], "rsa");
         ck_assert_int_eq(figure_make(r, &spec[i], 3, icml(), &f, &e), ERR_CONFIG);
         ck_assert_msg(strstr(e.text, "number 3: the store has no alignment by 'rsa'") != NULL,
                       "%s", e.text);
@@ -352,6 +356,82 @@ START_TEST(test_equal_values_share_a_bin)
 }
 END_TEST
 
+/* ---- several measures ---- */
+
+/* The small store with further alignments, copies of the first by other names. names is a list
+ * that ends with NULL. Give the copies back with `forget`. */
+struct several {
+    struct results *r;
+    struct results_alignment *own, all[8];
+    double score[8][MODELS * MODELS];
+};
+
+static void several(struct several *s, const char *const *names)
+{
+    s->r = small();
+    s->own = s->r->alignment;
+    s->r->n_alignments = 0;
+    for (; names[s->r->n_alignments]; s->r->n_alignments++) {
+        int k = s->r->n_alignments;
+        s->all[k] = s->own[0];
+        snprintf(s->all[k].measure, sizeof s->all[k].measure, "%s", names[k]);
+        memcpy(s->score[k], s->own[0].score, sizeof s->score[k]);
+        s->all[k].score = s->score[k];
+    }
+    s->r->alignment = s->all;
+}
+
+static void forget(struct several *s)
+{
+    s->r->alignment = s->own;
+    s->r->n_alignments = 1;
+    clear(s->r);
+}
+
+START_TEST(test_measures_agree_by_ranks)
+{
+    struct several s;
+    struct figure_spec spec = of("agreement");
+    struct figure f;
+    several(&s, (const char *const[]){"one", "cubed", "turned", "half", NULL});
+    for (int i = 0; i < MODELS; i++)
+        for (int j = 0; j < MODELS; j++) {
+            int low = i < j ? i : j, high = i < j ? j : i, k = i * MODELS + j;
+            double value = 0.001 * (low * MODELS + high);
+            s.score[0][k] = value;
+            s.score[1][k] = pow(value, 3);
+            s.score[2][k] = -value;
+            s.score[3][k] = low == 0 ? NAN : value;
+        }
+    draw(s.r, &spec, &f);
+    static const double want[4][4] = {
+        {1, 1, -1, 1}, {1, 1, -1, 1}, {-1, -1, 1, -1}, {1, 1, -1, 1}};
+    ck_assert_int_eq(rows(&f), 4);
+    for (int p = 0; p < 4; p++) {
+        ck_assert_str_eq(cell(&f, p, 0), s.all[p].measure);
+        for (int q = 0; q < 4; q++)
+            ck_assert_double_eq_tol(number(&f, p, q + 1), want[p][q], 1e-12);
+    }
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "105 to 120 of them"));
+    ck_assert_ptr_nonnull(strstr(f.answer.at, "one and turned: rho = -1\n"));
+    figure_clear(&f);
+    spec.n_measures = 2;
+    snprintf(spec.measure[0], sizeof spec.measure[0], "half");
+    snprintf(spec.measure[1], sizeof spec.measure[1], "one");
+    s.score[3][3 * MODELS + 4] = s.score[3][4 * MODELS + 3] =
+        1; /* from rank 33 of 105 to 105 */
+    draw(s.r, &spec, &f);
+    ck_assert_str_eq(cell(&f, -1, 1), "half");
+    int r = 0; /* its rank among pairs without network 0 */
+    for (int i = 1; i < MODELS; i++)
+        for (int j = i + 1; j < MODELS; j++) r += i * MODELS + j <= 3 * MODELS + 4;
+    double m = 105, squares = (m - r) * (m - r) + (m - r); /* those above it fall by one */
+    ck_assert_double_eq_tol(number(&f, 0, 2), 1 - 6 * squares / (m * (m * m - 1)), 1e-9);
+    figure_clear(&f);
+    forget(&s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("figure_pairs");
@@ -363,5 +443,6 @@ int main(void)
     tcase_add_test(t, test_map_counts_what_it_lacks);
     tcase_add_test(t, test_bins_hold_their_own_pairs_alone);
     tcase_add_test(t, test_equal_values_share_a_bin);
+    tcase_add_test(t, test_measures_agree_by_ranks);
     return check_run(s);
 }
