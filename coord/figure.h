@@ -48,6 +48,10 @@ extern const struct table figure_fits; /* none, linear, logit */
 enum figure_layout { FIGURE_LAYOUT_SMACOF, FIGURE_LAYOUT_CLASSICAL };
 extern const struct table figure_layouts; /* smacof, classical */
 
+/* What a trend's networks are aligned with. */
+enum figure_target { FIGURE_TO_ALL, FIGURE_TO_BEST };
+extern const struct table figure_targets; /* all, best */
+
 /* Draw functions of the rows of figure_types. */
 enum err_code figure_scatter_draw(const struct results *r, const struct figure_spec *spec,
                                   struct figure *f, struct err *e);
@@ -61,6 +65,8 @@ enum err_code figure_bins_draw(const struct results *r, const struct figure_spec
                                struct figure *f, struct err *e);
 enum err_code figure_agreement_draw(const struct results *r, const struct figure_spec *spec,
                                     struct figure *f, struct err *e);
+enum err_code figure_trend_draw(const struct results *r, const struct figure_spec *spec,
+                                struct figure *f, struct err *e);
 enum err_code figure_histogram_draw(const struct results *r, const struct figure_spec *spec,
                                     struct figure *f, struct err *e);
 enum err_code figure_images_draw(const struct results *r, const struct figure_spec *spec,

@@ -99,7 +99,8 @@ struct figure_spec {
     int64_t fit_n; /* samples that accuracies are of */
     bool diagonal;
     int method;         /* figure_layouts */
-    char by[TASK_NAME]; /* metric of bins */
+    char by[TASK_NAME]; /* metric of bins, or by which a network is best */
+    int to;             /* figure_targets */
     int n_measures;     /* of an agreement; 0: all */
     char measure[SWEEP_MAX_MEASURES][TASK_NAME];
 };

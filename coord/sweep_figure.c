@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "coord/figure.h"
+#include "coord/label.h"
 #include "coord/sweep_reader.h"
 #include "worker/record.h"
 
@@ -23,7 +24,7 @@ static const struct field figure_rows[] = {
      .offset = offsetof(struct figure_spec, y),
      .size = TASK_PATH,
      .fallback = ""},
-    {{"figure.x", "setting on the x axis; step: all records of a metric", NULL},
+    {{"figure.x", "setting on the x axis, or a metric; step: all records of one", NULL},
      FIELD_TEXT,
      AT(x),
      .fallback = ""},
@@ -35,8 +36,8 @@ static const struct field figure_rows[] = {
      FIELD_TEXT,
      AT(panel),
      .fallback = ""},
-    {{"figure.value", "measure of alignment shown by a figure of pairs: matrix, map, bins",
-      NULL},
+    {{"figure.value",
+      "measure of alignment shown by a figure of pairs: matrix, map, bins, trend", NULL},
      FIELD_TEXT,
      AT(value),
      .fallback = ""},
@@ -117,10 +118,15 @@ static const struct field figure_rows[] = {
      AT(method),
      .fallback = "smacof",
      .names = &figure_layouts},
-    {{"figure.by", "metric whose bins networks are in", NULL},
+    {{"figure.by", "metric whose bins networks are in, or by which one is the best", NULL},
      FIELD_TEXT,
      AT(by),
      .fallback = ""},
+    {{"figure.to", "what networks of a trend are aligned with", NULL},
+     FIELD_NAME,
+     AT(to),
+     .fallback = "all",
+     .names = &figure_targets},
 };
 const struct table sweep_figure_settings = TABLE("figure setting", figure_rows);
 #undef AT
@@ -276,6 +282,27 @@ static void check_scatter(struct sweep_reader *r, const struct yaml_node *map,
                      "y: a scatter shows a single metric");
 }
 
+/* Of a trend x is a number, and who is best must be said. */
+static void check_trend(struct sweep_reader *r, const struct yaml_node *map,
+                        const struct figure_spec *f)
+{
+    const struct yaml_node *x = yaml_get(map, "x"), *by = yaml_get(map, "by");
+    const struct yaml_node *to = yaml_get(map, "to");
+    const struct field *field = field_find(r->sweep->experiment->fields, f->x, NULL);
+    sweep_check_name(r, x, WANT_SETTING | WANT_METRIC);
+    if (field && field->type != FIELD_INT && field->type != FIELD_FLOAT)
+        yaml_problem(r->file, x->mark, "take a setting that has numbers, or a metric",
+                     "x: %s has names for values", f->x);
+    if (f->to == FIGURE_TO_BEST && !by)
+        yaml_problem(r->file, to->mark, "add by: and a metric",
+                     "to: best by which metric is not said");
+    if (f->to == FIGURE_TO_BEST && by && !label_better(f->by))
+        yaml_problem(r->file, by->mark, NULL,
+                     "by: of %s neither large nor small values are "
+                     "better",
+                     f->by);
+}
+
 /* x: a setting, or the steps of records, where only a line of metrics can be. */
 static void check_x(struct sweep_reader *r, const struct yaml_node *map,
                     const struct figure_spec *f)
@@ -283,6 +310,10 @@ static void check_x(struct sweep_reader *r, const struct yaml_node *map,
     const struct yaml_node *x = yaml_get(map, "x"), *at = yaml_get(map, "at");
     if (f->type == table_find(&figure_types, "scatter")) {
         check_scatter(r, map, f);
+        return;
+    }
+    if (f->type == table_find(&figure_types, "trend")) {
+        check_trend(r, map, f);
         return;
     }
     if (strcmp(f->x, "step") != 0) {

@@ -98,6 +98,13 @@ static int each_type(struct figure_spec out[8])
     out[n++] = of("agreement");
     out[2].n_measures = 1;
     snprintf(out[2].measure[0], sizeof out[2].measure[0], "cka");
+    out[n++] = of("trend");
+    snprintf(out[3].x, sizeof out[3].x, "model.width");
+    snprintf(out[3].log, sizeof out[3].log, "x");
+    out[n++] = of("trend");
+    snprintf(out[4].x, sizeof out[4].x, "train_loss");
+    snprintf(out[4].by, sizeof out[4].by, "test_acc");
+    out[4].to = FIGURE_TO_BEST;
     return n;
 }
 
@@ -432,6 +439,106 @@ START_TEST(test_measures_agree_by_ranks)
 }
 END_TEST
 
+/* ---- trends ---- */
+
+/* The sum of two networks' effects, which fall with the number of the trial. */
+static double effects(const struct results_alignment *a, int64_t i, int64_t j)
+{
+    return i == j ? 1 : 0.9 - 0.001 * (double)(a->trial[i] * a->trial[i] + a->trial[j]);
+}
+
+static double trial_number(int64_t t)
+{
+    return (double)t;
+}
+
+START_TEST(test_trend_with_all_others)
+{
+    struct results *r = small();
+    struct results_alignment *a = &r->alignment[0];
+    struct figure_spec spec = of("trend");
+    struct figure f;
+    set_scores(a, effects);
+    set_last(r, trial_number);
+    snprintf(spec.x, sizeof spec.x, "test_acc");
+    draw(r, &spec, &f);
+    ck_assert_int_eq(rows(&f), MODELS);
+    double x[MODELS], y[MODELS], mx = 0, my = 0, xx = 0, yy = 0, xy = 0;
+    for (int i = 0; i < MODELS; i++) { /* the others' mean, both directions */
+        double sum = 0;
+        x[i] = number(&f, i, 1);
+        y[i] = number(&f, i, 2);
+        for (int m = 0, self = -1; m < MODELS; m++) {
+            for (int k = 0; k < MODELS && self < 0; k++)
+                if ((double)a->trial[k] == x[i]) self = k;
+            if (m != self)
+                sum += (a->score[self * MODELS + m] + a->score[m * MODELS + self]) / 2;
+        }
+        ck_assert_double_eq_tol(y[i], sum / (MODELS - 1), 1e-8);
+        mx += x[i] / MODELS;
+        my += y[i] / MODELS;
+    }
+    for (int i = 0; i < MODELS; i++) {
+        xx += (x[i] - mx) * (x[i] - mx);
+        yy += (y[i] - my) * (y[i] - my);
+        xy += (x[i] - mx) * (y[i] - my);
+    }
+    ck_assert_double_eq_tol(number(&f, 0, column(&f, "spearman")), -1, 1e-12);
+    ck_assert_double_eq_tol(number(&f, 0, column(&f, "pearson")), xy / sqrt(xx * yy), 1e-7);
+    ck_assert_double_gt(number(&f, 0, column(&f, "pearson")), -0.99);
+    ck_assert_ptr_nonnull(strstr(f.answer.at, "Spearman's rho = -1, Pearson's = -0.9"));
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "each of 16 networks"));
+    figure_clear(&f);
+    snprintf(spec.x, sizeof spec.x, "model.activation");
+    ck_assert_int_eq(figure_make(r, &spec, 1, icml(), &f, &e), ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(e.text, "'model.activation' has names for values"));
+    figure_clear(&f);
+    snprintf(spec.x, sizeof spec.x, "optim.lr");
+    ck_assert_int_eq(figure_make(r, &spec, 1, icml(), &f, &e), ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(e.text, "does not vary"));
+    figure_clear(&f);
+    clear(r);
+}
+END_TEST
+
+START_TEST(test_trend_with_the_best)
+{
+    struct results *r = small();
+    struct results_alignment *a = &r->alignment[0];
+    struct figure_spec spec = of("trend");
+    struct figure f;
+    set_scores(a, effects);
+    set_last(r, trial_number); /* the best by accuracy is the last that is done: 16 */
+    snprintf(spec.x, sizeof spec.x, "test_acc");
+    snprintf(spec.by, sizeof spec.by, "test_acc");
+    spec.to = FIGURE_TO_BEST;
+    draw(r, &spec, &f);
+    for (int i = 0; i < MODELS; i++) {
+        double t = number(&f, i, 1), y = number(&f, i, 2);
+        double want = 0.9 - 0.001 * (t * t + t + 16 * 16 + 16) / 2;
+        if (t == 16)
+            ck_assert_double_nan(y);
+        else
+            ck_assert_double_eq_tol(y, want, 1e-8);
+    }
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "the best test_acc (16), which has no point"));
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "each of 15 networks"));
+    ck_assert_ptr_null(strstr(f.caption.at, "no such value"));
+    figure_clear(&f);
+    snprintf(spec.by, sizeof spec.by,
+             "train_loss"); /* small is good: trial 0, as it was made */
+    draw(r, &spec, &f);
+    for (int i = 0; i < MODELS; i++)
+        if (number(&f, i, 1) == 0) ck_assert_double_nan(number(&f, i, 2));
+    figure_clear(&f);
+    snprintf(spec.by, sizeof spec.by, "step");
+    ck_assert_int_eq(figure_make(r, &spec, 1, icml(), &f, &e), ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(e.text, "neither large nor small"));
+    figure_clear(&f);
+    clear(r);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("figure_pairs");
@@ -444,5 +551,7 @@ int main(void)
     tcase_add_test(t, test_bins_hold_their_own_pairs_alone);
     tcase_add_test(t, test_equal_values_share_a_bin);
     tcase_add_test(t, test_measures_agree_by_ranks);
+    tcase_add_test(t, test_trend_with_all_others);
+    tcase_add_test(t, test_trend_with_the_best);
     return check_run(s);
 }
