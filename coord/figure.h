@@ -67,6 +67,8 @@ enum err_code figure_agreement_draw(const struct results *r, const struct figure
                                     struct figure *f, struct err *e);
 enum err_code figure_trend_draw(const struct results *r, const struct figure_spec *spec,
                                 struct figure *f, struct err *e);
+enum err_code figure_neighbours_draw(const struct results *r, const struct figure_spec *spec,
+                                     struct figure *f, struct err *e);
 enum err_code figure_histogram_draw(const struct results *r, const struct figure_spec *spec,
                                     struct figure *f, struct err *e);
 enum err_code figure_images_draw(const struct results *r, const struct figure_spec *spec,

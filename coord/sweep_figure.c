@@ -37,7 +37,9 @@ static const struct field figure_rows[] = {
      AT(panel),
      .fallback = ""},
     {{"figure.value",
-      "measure of alignment shown by a figure of pairs: matrix, map, bins, trend", NULL},
+      "measure of alignment shown by a figure of pairs: matrix, map, bins, trend; of "
+      "neighbours without its @k",
+      NULL},
      FIELD_TEXT,
      AT(value),
      .fallback = ""},
@@ -303,6 +305,20 @@ static void check_trend(struct sweep_reader *r, const struct yaml_node *map,
                      f->by);
 }
 
+/* The measure without its @k, which stands with some k in the analysis. */
+static void check_neighbours(struct sweep_reader *r, const struct yaml_node *value)
+{
+    const struct analysis_spec *analysis = &r->sweep->analysis;
+    if (!value || value->kind != YAML_SCALAR) return;
+    size_t length = strlen(value->text);
+    for (int i = 0; i < analysis->n_measures; i++)
+        if (strncmp(analysis->measure[i], value->text, length) == 0 &&
+            analysis->measure[i][length] == '@')
+            return;
+    yaml_problem(r->file, value->mark, "write mutual_knn for mutual_knn@5, mutual_knn@10, ...",
+                 "value: no measure '%s@k' in analysis.alignment", value->text);
+}
+
 /* x: a setting, or the steps of records, where only a line of metrics can be. */
 static void check_x(struct sweep_reader *r, const struct yaml_node *map,
                     const struct figure_spec *f)
@@ -344,7 +360,10 @@ void sweep_figure_read(struct sweep_reader *r, const struct yaml_node *map)
     check_x(r, map, f);
     sweep_check_name(r, yaml_get(map, "hue"), WANT_SETTING);
     sweep_check_name(r, yaml_get(map, "panel"), WANT_SETTING);
-    sweep_check_name(r, yaml_get(map, "value"), WANT_MEASURE);
+    if (f->type == table_find(&figure_types, "neighbours"))
+        check_neighbours(r, yaml_get(map, "value"));
+    else
+        sweep_check_name(r, yaml_get(map, "value"), WANT_MEASURE);
     sweep_check_name(r, yaml_get(map, "by"), WANT_METRIC);
     sweep_check_filter(r, map);
     const struct yaml_node *type = yaml_get(map, "type");

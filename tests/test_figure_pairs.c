@@ -1,81 +1,11 @@
-/* test_figure_pairs.c - figures of an alignment's pairs: maps, bins, agreement, trends,
- * neighbours. */
+/* test_figure_pairs.c - figures of the pairs of one measure of alignment: maps, bins, trends. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/arena.h"
-#include "coord/figure_pairs.h"
-#include "coord/folder.h"
-#include "coord/state.h"
 #include "linalg/mds.h"
-#include "tests/results_small.h"
-
-enum { MODELS = 16 }; /* of the small store: trials 4 and 17 are not done */
-
-static const struct report_venue *icml(void)
-{
-    return (const void *)table_row(&report_venues, 0);
-}
-
-static struct figure_spec of(const char *type)
-{
-    struct figure_spec spec = {.type = table_find(&figure_types, type), .ci = 95};
-    snprintf(spec.value, sizeof spec.value, "cka");
-    return spec;
-}
-
-static void draw(const struct results *r, const struct figure_spec *spec, struct figure *f)
-{
-    ck_assert_msg(figure_make(r, spec, 1, icml(), f, &e) == ERR_OK, "%s", e.text);
-    ck_assert_uint_gt(f->csv.length, 0);
-    ck_assert_uint_gt(f->plot.length, 0);
-    ck_assert_uint_gt(f->axis.length, 0);
-    ck_assert_uint_gt(f->title.length, 0);
-    const struct text *const all[] = {&f->caption, &f->csv, &f->setup, &f->axis, &f->answer};
-    for (int i = 0; i < 5; i++)
-        ck_assert_msg(!all[i]->at || (!strstr(all[i]->at, "nan") && !strstr(all[i]->at, "inf")),
-                      "%s", all[i]->at);
-}
-
-/* Field k (from 0) of row `row` (from 0, the head is -1) of a CSV without quotes. */
-static const char *cell(const struct figure *f, int row, int k)
-{
-    static char out[128];
-    const char *at = f->csv.at;
-    for (int i = -1; i < row; i++) at = strchr(at, '\n') + 1;
-    for (int i = 0; i < k; i++) at += strcspn(at, ",\n") + 1;
-    snprintf(out, sizeof out, "%.*s", (int)strcspn(at, ",\n"), at);
-    return out;
-}
-
-static double number(const struct figure *f, int row, int k)
-{
-    const char *text = cell(f, row, k);
-    return *text ? strtod(text, NULL) : NAN;
-}
-
-static int rows(const struct figure *f)
-{
-    int n = -1;
-    for (const char *c = f->csv.at; *c; c++) n += *c == '\n';
-    return n;
-}
-
-static int column(const struct figure *f, const char *name)
-{
-    for (int k = 0; k < 32; k++)
-        if (strcmp(cell(f, -1, k), name) == 0) return k;
-    ck_abort_msg("no column %s in %s", name, f->csv.at);
-}
-
-static void clear(struct results *r)
-{
-    results_destroy(r);
-    ck_assert_uint_eq(arena_live_bytes(), 0);
-}
+#include "tests/figure_drawn.h"
 
 /* Gives all pairs of models a score. */
 static void set_scores(struct results_alignment *a,
@@ -169,13 +99,7 @@ START_TEST(test_figures_are_reproducible_and_drawn)
         figure_clear(&f);
         figure_clear(&again);
     }
-    static const char *const ends[] = {"csv", "gp", "tex", "pdf", "svg"};
-    for (int i = 0; i < 5; i++) {
-        char path[128];
-        snprintf(path, sizeof path, "%s/fig1.%s", folder, ends[i]);
-        unlink(path);
-    }
-    ck_assert_int_eq(rmdir(folder), 0);
+    remove_figure(folder);
     clear(r);
 }
 END_TEST
@@ -363,82 +287,6 @@ START_TEST(test_equal_values_share_a_bin)
 }
 END_TEST
 
-/* ---- several measures ---- */
-
-/* The small store with further alignments, copies of the first by other names. names is a list
- * that ends with NULL. Give the copies back with `forget`. */
-struct several {
-    struct results *r;
-    struct results_alignment *own, all[8];
-    double score[8][MODELS * MODELS];
-};
-
-static void several(struct several *s, const char *const *names)
-{
-    s->r = small();
-    s->own = s->r->alignment;
-    s->r->n_alignments = 0;
-    for (; names[s->r->n_alignments]; s->r->n_alignments++) {
-        int k = s->r->n_alignments;
-        s->all[k] = s->own[0];
-        snprintf(s->all[k].measure, sizeof s->all[k].measure, "%s", names[k]);
-        memcpy(s->score[k], s->own[0].score, sizeof s->score[k]);
-        s->all[k].score = s->score[k];
-    }
-    s->r->alignment = s->all;
-}
-
-static void forget(struct several *s)
-{
-    s->r->alignment = s->own;
-    s->r->n_alignments = 1;
-    clear(s->r);
-}
-
-START_TEST(test_measures_agree_by_ranks)
-{
-    struct several s;
-    struct figure_spec spec = of("agreement");
-    struct figure f;
-    several(&s, (const char *const[]){"one", "cubed", "turned", "half", NULL});
-    for (int i = 0; i < MODELS; i++)
-        for (int j = 0; j < MODELS; j++) {
-            int low = i < j ? i : j, high = i < j ? j : i, k = i * MODELS + j;
-            double value = 0.001 * (low * MODELS + high);
-            s.score[0][k] = value;
-            s.score[1][k] = pow(value, 3);
-            s.score[2][k] = -value;
-            s.score[3][k] = low == 0 ? NAN : value;
-        }
-    draw(s.r, &spec, &f);
-    static const double want[4][4] = {
-        {1, 1, -1, 1}, {1, 1, -1, 1}, {-1, -1, 1, -1}, {1, 1, -1, 1}};
-    ck_assert_int_eq(rows(&f), 4);
-    for (int p = 0; p < 4; p++) {
-        ck_assert_str_eq(cell(&f, p, 0), s.all[p].measure);
-        for (int q = 0; q < 4; q++)
-            ck_assert_double_eq_tol(number(&f, p, q + 1), want[p][q], 1e-12);
-    }
-    ck_assert_ptr_nonnull(strstr(f.caption.at, "105 to 120 of them"));
-    ck_assert_ptr_nonnull(strstr(f.answer.at, "one and turned: rho = -1\n"));
-    figure_clear(&f);
-    spec.n_measures = 2;
-    snprintf(spec.measure[0], sizeof spec.measure[0], "half");
-    snprintf(spec.measure[1], sizeof spec.measure[1], "one");
-    s.score[3][3 * MODELS + 4] = s.score[3][4 * MODELS + 3] =
-        1; /* from rank 33 of 105 to 105 */
-    draw(s.r, &spec, &f);
-    ck_assert_str_eq(cell(&f, -1, 1), "half");
-    int r = 0; /* its rank among pairs without network 0 */
-    for (int i = 1; i < MODELS; i++)
-        for (int j = i + 1; j < MODELS; j++) r += i * MODELS + j <= 3 * MODELS + 4;
-    double m = 105, squares = (m - r) * (m - r) + (m - r); /* those above it fall by one */
-    ck_assert_double_eq_tol(number(&f, 0, 2), 1 - 6 * squares / (m * (m * m - 1)), 1e-9);
-    figure_clear(&f);
-    forget(&s);
-}
-END_TEST
-
 /* ---- trends ---- */
 
 /* The sum of two networks' effects, which fall with the number of the trial. */
@@ -550,7 +398,6 @@ int main(void)
     tcase_add_test(t, test_map_counts_what_it_lacks);
     tcase_add_test(t, test_bins_hold_their_own_pairs_alone);
     tcase_add_test(t, test_equal_values_share_a_bin);
-    tcase_add_test(t, test_measures_agree_by_ranks);
     tcase_add_test(t, test_trend_with_all_others);
     tcase_add_test(t, test_trend_with_the_best);
     return check_run(s);

@@ -434,7 +434,7 @@ START_TEST(test_members_arrive)
     ck_assert(s->analysis.epsilon == 1e-6);
     ck_assert_str_eq(s->analysis.measure[1], "mutual_knn@5");
     ck_assert_str_eq(s->report.question, "Does \"everything\" work: #1, or 'not'?");
-    ck_assert_int_eq(s->report.n_figures, 9);
+    ck_assert_int_eq(s->report.n_figures, 10);
     ck_assert_str_eq(s->report.figure[0].log, "xy");
     ck_assert(s->report.figure[0].ci == 90 && s->report.figure[1].ci == 95);
     ck_assert_int_eq(s->report.figure[2].n_order, 2);
