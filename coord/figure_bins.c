@@ -136,7 +136,7 @@ static enum err_code draw_plot(struct bins *b, struct err *e)
                                .group = &all,
                                .x_column = 2,
                                .y_column = 3};
-    label_axis(b->spec->by, plot.x_label);
+    figure_plot_label(b->pairs.trials.r, b->spec->by, plot.x_label);
     snprintf(plot.y_label, sizeof plot.y_label, "alignment, %s", b->pairs.measure);
     figure_plot_draw(&plot, b->f);
     return ERR_OK;

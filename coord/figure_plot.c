@@ -2,6 +2,7 @@
 #include "coord/figure_plot.h"
 
 #include <math.h>
+#include <stdio.h>
 
 struct axis_range {
     char name; /* x or y */
@@ -145,6 +146,15 @@ static void tex_group(const struct figure_plot *p, int64_t k, struct text *t)
     text_add(t, "\\addlegendentry{");
     figure_add_tex(t, g->name);
     text_add(t, "}\n");
+}
+
+const char *figure_plot_label(const struct results *r, const char *name, char out[LABEL_SIZE])
+{
+    if (!results_metric(r, name)) return label_axis(name, out);
+    snprintf(out, LABEL_SIZE, "%s", name);
+    for (char *c = out; *c; c++)
+        if (*c == '_') *c = ' ';
+    return out;
 }
 
 int64_t figure_plot_groups(const struct figure_trials *t, struct figure_plot_group *group)

@@ -27,6 +27,10 @@ struct figure_plot {
     int x_column, y_column; /* of the CSV, from 1; low and high are the two behind y */
 };
 
+/* What an axis is called: a setting by its help, a metric by its name, for several metrics are
+ * called the same in short. Returns out. Local. */
+const char *figure_plot_label(const struct results *r, const char *name, char out[LABEL_SIZE]);
+
 /* group: those of t, in order; room for t->n of them. Returns how many. Local. */
 int64_t figure_plot_groups(const struct figure_trials *t, struct figure_plot_group *group);
 

@@ -144,7 +144,7 @@ static enum err_code draw_plot(struct trend *d, struct err *e)
                                .group = group,
                                .x_column = 2,
                                .y_column = 3};
-    label_axis(d->spec->x, plot.x_label);
+    figure_plot_label(t->r, d->spec->x, plot.x_label);
     snprintf(plot.y_label, sizeof plot.y_label, "alignment%s, %s",
              d->spec->to == FIGURE_TO_BEST ? " with the best" : "", d->pairs.measure);
     figure_plot_draw(&plot, d->f);

@@ -336,6 +336,7 @@ START_TEST(test_trend_with_all_others)
     ck_assert_double_gt(number(&f, 0, column(&f, "pearson")), -0.99);
     ck_assert_ptr_nonnull(strstr(f.answer.at, "Spearman's rho = -1, Pearson's = -0.9"));
     ck_assert_ptr_nonnull(strstr(f.caption.at, "each of 16 networks"));
+    ck_assert_ptr_nonnull(strstr(f.setup.at, "set xlabel 'test acc'"));
     figure_clear(&f);
     snprintf(spec.x, sizeof spec.x, "model.activation");
     ck_assert_int_eq(figure_make(r, &spec, 1, icml(), &f, &e), ERR_CONFIG);
