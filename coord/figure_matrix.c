@@ -143,8 +143,9 @@ static void find_range(struct matrix *x)
     if (x->range[1] == x->range[0]) x->range[0] -= 0.01, x->range[1] += 0.01;
 }
 
-/* The order of the leaves of a tree of average linkage. Two networks are as unlike as their score,
- * the mean of both directions, lies below the largest; without one, as the least alike pair. */
+/* The order of the leaves of a tree of average linkage. Two networks are as unlike as their
+ * score, the mean of both directions, lies below the largest; without one, as the least alike
+ * pair. */
 static enum err_code cluster(struct matrix *x, struct err *e)
 {
     size_t n = (size_t)x->n;

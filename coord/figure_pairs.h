@@ -29,9 +29,9 @@ enum err_code figure_pairs_find(const struct results *r, const struct figure_spe
                                 const char *measure, struct figure_pairs *out, struct err *e);
 void figure_pairs_clear(struct figure_pairs *p);
 
-/* Mean score over the pairs of m networks, and its interval by resampling networks, never pairs.
- * member[m]: places among the trials; group[n] (or NULL): only pairs of different groups.
- * Local. */
+/* Mean score over the pairs of m networks, and its interval by resampling networks, never
+ * pairs. member[m]: places among the trials; group[n] (or NULL): only pairs of different
+ * groups. Local. */
 struct statistics_interval figure_pairs_mean(const struct figure_pairs *p, double level,
                                              int64_t m, const int64_t *member,
                                              const int64_t *group);

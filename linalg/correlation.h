@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* Correlations of n pairs x, y of finite numbers, -1 to 1; NaN where n < 2 or where all of a list
- * are equal. */
+/* Correlations of n pairs x, y of finite numbers, -1 to 1; NaN where n < 2 or where all of a
+ * list are equal. */
 struct correlation {
     double pearson;
     double spearman; /* Pearson's of the ranks, equal values sharing the mean of theirs */

@@ -23,8 +23,8 @@ struct hierarchy_merge {
  * errors        ERR_SHAPE: a dissimilarity is not finite; ERR_NOMEM
  * cost          O(n^2) time, n^2 numbers: by chains of nearest neighbours
  * same          tree for the same dissimilarities: of equal ones the first pair in rows
- * source        Murtagh, A survey of recent advances in hierarchical clustering algorithms, 1983;
- *               Lance and Williams, 1967, for the means */
+ * source        Murtagh, A survey of recent advances in hierarchical clustering algorithms,
+ *               1983; Lance and Williams, 1967, for the means */
 enum err_code hierarchy_average(int64_t n, const double *delta, struct hierarchy_merge *merge,
                                 int64_t *order, struct err *e);
 

@@ -1,4 +1,4 @@
-/* mds.c - see mds.h. Layouts are row-major [n, p]: to LAPACK, which reads by columns, [p, n]. */
+/* mds.c - see mds.h. Layouts are row-major [n, p]: to LAPACK, by columns, they are [p, n]. */
 #include "linalg/mds.h"
 
 #include <math.h>
@@ -175,19 +175,22 @@ double mds_stress(int64_t n, int p, const double *delta, const double *x)
 }
 
 /* Row i of B(x) x is the sum over j of delta_ij / d_ij (x_i - x_j). */
-void mds_step(int64_t n, int p, const double *delta, const double *x, double *out)
+double mds_step(int64_t n, int p, const double *delta, const double *x, double *out)
 {
+    double stress = 0;
     memset(out, 0, (size_t)(n * p) * sizeof *out);
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = i + 1; j < n; j++) {
             double d = distance(p, x + i * p, x + j * p), wanted = delta[i * n + j];
             double ratio = isnan(wanted) ? 1 : d > 0 ? wanted / d : 0;
+            stress += isnan(wanted) ? 0 : (d - wanted) * (d - wanted);
             for (int k = 0; k < p; k++) {
                 double pull = ratio * (x[i * p + k] - x[j * p + k]) / (double)n;
                 out[i * p + k] += pull;
                 out[j * p + k] -= pull;
             }
         }
+    return stress;
 }
 
 /* What is asked of dissimilarities, and what starts need of them. */
@@ -247,20 +250,22 @@ static void random_start(int64_t n, int p, const struct given *g, uint64_t key, 
     centre(n, p, x);
 }
 
-/* Steps until the stress falls by less than one part in 10^10, or is nothing. next[n, p]. */
+/* Steps until the stress falls by less than one part in 10^7, or is nothing. next, after
+ * [n, p]. */
 static void descend(int64_t n, int p, const double *delta, double squares, double *x,
-                    double *next, struct mds_fit *fit)
+                    double *next, double *after, struct mds_fit *fit)
 {
-    fit->stress = mds_stress(n, p, delta, x);
-    for (fit->iterations = 0; fit->iterations < MDS_ITERATIONS; fit->iterations++) {
-        mds_step(n, p, delta, x, next);
-        double stress = mds_stress(n, p, delta, next), fall = fit->stress - stress;
-        fit->converged = fall <= 1e-10 * fit->stress || stress <= 1e-28 * squares;
+    fit->stress = mds_step(n, p, delta, x, next);
+    for (; !fit->converged && fit->iterations < MDS_ITERATIONS; fit->iterations++) {
+        double stress = mds_step(n, p, delta, next, after), fall = fit->stress - stress;
+        double *swap = next;
+        fit->converged = fall <= 1e-7 * fit->stress || stress <= 1e-28 * squares;
         if (fall > 0) { /* not so where rounding alone is left */
             memcpy(x, next, (size_t)(n * p) * sizeof *x);
             fit->stress = stress;
         }
-        if (fit->converged) return;
+        next = after;
+        after = swap;
     }
 }
 
@@ -292,8 +297,9 @@ static enum err_code smacof(int64_t n, int p, const double *delta, int64_t n_sta
 {
     struct given g = {0};
     size_t bytes = (size_t)(n * p) * sizeof(double);
-    double *at = arena_alloc(a, bytes), *next = arena_alloc(a, bytes);
-    if (!at || !next) return ERR(e, ERR_NOMEM, "no memory for a layout");
+    double *at = arena_alloc(a, bytes), *next = arena_alloc(a, bytes),
+           *after = arena_alloc(a, bytes);
+    if (!at || !next || !after) return ERR(e, ERR_NOMEM, "no memory for a layout");
     TRY(look(n, delta, &g, a, e));
     if (!g.complete && n_starts < 1)
         return ERR(e, ERR_SHAPE, "with missing dissimilarities a layout wants random starts");
@@ -304,7 +310,7 @@ static enum err_code smacof(int64_t n, int p, const double *delta, int64_t n_sta
             TRY(mds_classical(n, p, delta, at, NULL, e));
         else
             random_start(n, p, &g, key, s, at);
-        descend(n, p, delta, g.squares, at, next, &one);
+        descend(n, p, delta, g.squares, at, next, after, &one);
         if (!(one.stress < fit->stress)) continue;
         *fit = one;
         memcpy(x, at, bytes);

@@ -10,7 +10,6 @@
 
 enum {
     MDS_MAX_DIM = 8,
-    MDS_STARTS = 8, /* random starts of a figure's layout */
     MDS_ITERATIONS = 1000,
 };
 
@@ -37,27 +36,29 @@ int64_t mds_dissimilarity(int64_t n, const double *score, double floor, double *
 enum err_code mds_classical(int64_t n, int p, const double *delta, double *x, double *negative,
                             struct err *e);
 
-/* Sum over pairs i < j of (|x_i - x_j| - delta_ij)^2; missing (NaN) ones have weight 0. Local. */
+/* Sum over pairs i < j of (|x_i - x_j| - delta_ij)^2; missing (NaN) ones have weight 0.
+ * Local. */
 double mds_stress(int64_t n, int p, const double *delta, const double *x);
 
 /* x <- B(x) x / n, which never increases the stress. A missing dissimilarity is taken for what
- * the distance is: it pulls nowhere. out[n, p] must not be x. Local.
+ * the distance is: it pulls nowhere. out[n, p] must not be x. Returns the stress of x. Local.
  * cost     3 n^2 p flops
  * source   de Leeuw, Convergence of the majorization method for multidimensional scaling, 1988,
  *          equation 9; missing ones: a weight of 0 majorised by 1 */
-void mds_step(int64_t n, int p, const double *delta, const double *x, double *out);
+double mds_step(int64_t n, int p, const double *delta, const double *x, double *out);
 
 struct mds_fit {
     double stress;      /* of the layout */
     double share;       /* sqrt(stress / sum of squared dissimilarities): Kruskal's stress 1 */
     int64_t iterations; /* of the start that was kept */
     int64_t start;      /* that was kept: 0 the classical one, then the random ones */
-    bool converged;     /* it moved less than what is seen before MDS_ITERATIONS */
+    bool converged;     /* the stress fell by less than 1 part in 10^7 before MDS_ITERATIONS */
 };
 
 /* The layout of least stress that steps from the classical one and from n_starts random ones
- * lead to; of equal ones the first. With missing dissimilarities there is no classical start and
- * there must be random ones. Turned to its principal axes, with signs as mds_classical. Local.
+ * lead to; of equal ones the first. With missing dissimilarities there is no classical start,
+ * and there must be random ones. Turned to its principal axes, with signs as mds_classical.
+ * Local.
  *
  * x[n, p]  receives the points, row-major, centred
  * key      names the stream of the random starts

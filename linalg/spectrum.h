@@ -30,8 +30,8 @@ enum err_code spectrum_eigenvalues(int64_t n, int64_t d, const double *x, double
                                    struct err *e);
 
 /* What m descending eigenvalues say. Local.
- * source   participation: Gao et al., A theory of multineuronal dimensionality, 2017; effective:
- *          Roy and Vetterli, The effective rank, 2007 */
+ * source   participation: Gao et al., A theory of multineuronal dimensionality, 2017;
+ *          effective: Roy and Vetterli, The effective rank, 2007 */
 struct spectrum spectrum_of(int64_t m, const double *value);
 
 #endif

@@ -1,5 +1,5 @@
-/* test_figure_measures.c - figures of several measures of alignment: their agreement, and one of
- * k neighbours against k. */
+/* test_figure_measures.c - figures of several measures of alignment: their agreement, and one
+ * of k neighbours against k. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* test_figure_pairs.c - figures of the pairs of one measure of alignment: maps, bins, trends. */
+/* test_figure_pairs.c - figures of the pairs of one measure: maps, bins, trends. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,8 +193,8 @@ END_TEST
 
 /* ---- bins ---- */
 
-/* Scores between the networks of a third of the trials, by number, are 0.2, 0.4 and 0.6; between
- * thirds 0.9. */
+/* Scores between the networks of a third of the trials, by number, are 0.2, 0.4 and 0.6;
+ * between thirds 0.9. */
 static double thirds(const struct results_alignment *a, int64_t i, int64_t j)
 {
     int64_t p = a->trial[i] / 6, q = a->trial[j] / 6;

@@ -134,8 +134,8 @@ START_TEST(test_fewer_points_than_dimensions)
 }
 END_TEST
 
-/* Dissimilarities that no plane has, some of them missing: the stress of one step after another,
- * and the step against B(X) X / n written out. */
+/* Dissimilarities that no plane has, some of them missing: the stress of one step after
+ * another, and the step against B(X) X / n written out. */
 START_TEST(test_stress_never_increases)
 {
     double delta[N * N], x[N * P], next[N * P];
@@ -150,7 +150,7 @@ START_TEST(test_stress_never_increases)
         normals(N * P, 1, x);
         double stress = mds_stress(N, P, delta, x), first = stress;
         for (int step = 0; step < 200; step++) {
-            mds_step(N, P, delta, x, next);
+            ck_assert_double_eq_tol(mds_step(N, P, delta, x, next), stress, 1e-12 * stress);
             double now = mds_stress(N, P, delta, next);
             ck_assert_double_le(now, stress * (1 + 1e-14));
             memcpy(x, next, sizeof x);
@@ -228,8 +228,8 @@ START_TEST(test_missing_dissimilarities_have_no_weight)
 }
 END_TEST
 
-/* A similarity made up from a rotation about a skew axis; with a mirror the residual is positive
- * unless reflection is allowed. */
+/* A similarity made up from a rotation about a skew axis; with a mirror the residual is
+ * positive unless reflection is allowed. */
 START_TEST(test_procrustes_recovers_a_similarity)
 {
     enum { D = 3 };
