@@ -31,6 +31,7 @@ enum rng_purpose {
     RNG_BACKGROUND, /* backgrounds of samples */
     RNG_VISUAL,     /* images that a visualisation starts from, index = image */
     RNG_PERMUTE,    /* permutations of rows in the null of an alignment, index = permutation */
+    RNG_LAYOUT,     /* random starts of multidimensional scaling, index = start */
 };
 
 /* The four words of block `block`. Local. */

@@ -77,6 +77,8 @@ static const struct kind kinds[] = {
     {{"grids", "when metrics are recorded", NULL}, &sweep_grids, false},
     {{"figures", "kinds of figures", NULL}, &figure_types, false},
     {{"fits", "lines fitted to a scatter", NULL}, &figure_fits, false},
+    {{"layouts", "how a map is laid out", NULL}, &figure_layouts, false},
+    {{"targets", "what networks of a trend are aligned with", NULL}, &figure_targets, false},
     {{"venues", "page widths of figures", NULL}, &report_venues, false},
     {{"states", "how a trial can stand", NULL}, &trial_states, false},
     {{"settings", "of a configuration: data, model, optim, seeds", NULL}, &config_fields, true},

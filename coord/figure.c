@@ -14,16 +14,38 @@
 static const struct figure_type types[] = {
     {{"line", "a metric or an alignment against a setting, one line for each value of hue",
       NULL},
+     "y x",
      figure_line_draw},
     {{"scatter", "a metric against another, a point for each trial", NULL},
+     "y x",
      figure_scatter_draw},
     {{"matrix", "a heat map of the alignment of all pairs of networks", NULL},
+     "value",
      figure_matrix_draw},
+    {{"map", "networks in the plane, near each other where they are aligned", NULL},
+     "value",
+     figure_map_draw},
+    {{"bins", "alignment among the networks of each bin of a metric", NULL},
+     "value by bins",
+     figure_bins_draw},
+    {{"agreement", "rank correlations between measures of alignment, over all pairs", NULL},
+     "",
+     figure_agreement_draw},
+    {{"trend", "alignment of each network with the others against a setting or metric", NULL},
+     "value x",
+     figure_trend_draw},
+    {{"neighbours", "a measure of k neighbours against k, within and across values of hue",
+      NULL},
+     "value",
+     figure_neighbours_draw},
     {{"histogram", "how the values in a column of an array are distributed, by hue", NULL},
+     "array",
      figure_histogram_draw},
     {{"images", "the first images of an array, a row for each value of hue", NULL},
+     "array",
      figure_images_draw},
     {{"scaling", "fits of a metric against a size: means and the law through them", NULL},
+     "y x",
      figure_scaling_draw},
 };
 const struct table figure_types = TABLE("figure type", types);
@@ -91,6 +113,11 @@ int figure_ticks(double low, double high, bool log, double tick[FIGURE_TICKS])
 }
 
 /* ---- text ---- */
+
+bool figure_is_cluster(const struct figure_spec *spec)
+{
+    return spec->n_order == 1 && strcmp(spec->order[0], FIGURE_CLUSTER) == 0;
+}
 
 int figure_names(const char *list, char out[FIGURE_MAX_NAMES][TASK_NAME])
 {

@@ -35,6 +35,7 @@ struct figure {
 
 struct figure_type {
     struct row row;
+    const char *needs; /* keys without which there is no such figure: "y x" */
     enum err_code (*draw)(const struct results *r, const struct figure_spec *spec,
                           struct figure *f, struct err *e);
 };
@@ -43,6 +44,14 @@ struct figure_type {
 enum figure_fit { FIGURE_FIT_NONE, FIGURE_FIT_LINEAR, FIGURE_FIT_LOGIT };
 extern const struct table figure_fits; /* none, linear, logit */
 
+/* How a map is laid out. */
+enum figure_layout { FIGURE_LAYOUT_SMACOF, FIGURE_LAYOUT_CLASSICAL };
+extern const struct table figure_layouts; /* smacof, classical */
+
+/* What a trend's networks are aligned with. */
+enum figure_target { FIGURE_TO_ALL, FIGURE_TO_BEST };
+extern const struct table figure_targets; /* all, best */
+
 /* Draw functions of the rows of figure_types. */
 enum err_code figure_scatter_draw(const struct results *r, const struct figure_spec *spec,
                                   struct figure *f, struct err *e);
@@ -50,6 +59,16 @@ enum err_code figure_line_draw(const struct results *r, const struct figure_spec
                                struct figure *f, struct err *e);
 enum err_code figure_matrix_draw(const struct results *r, const struct figure_spec *spec,
                                  struct figure *f, struct err *e);
+enum err_code figure_map_draw(const struct results *r, const struct figure_spec *spec,
+                              struct figure *f, struct err *e);
+enum err_code figure_bins_draw(const struct results *r, const struct figure_spec *spec,
+                               struct figure *f, struct err *e);
+enum err_code figure_agreement_draw(const struct results *r, const struct figure_spec *spec,
+                                    struct figure *f, struct err *e);
+enum err_code figure_trend_draw(const struct results *r, const struct figure_spec *spec,
+                                struct figure *f, struct err *e);
+enum err_code figure_neighbours_draw(const struct results *r, const struct figure_spec *spec,
+                                     struct figure *f, struct err *e);
 enum err_code figure_histogram_draw(const struct results *r, const struct figure_spec *spec,
                                     struct figure *f, struct err *e);
 enum err_code figure_images_draw(const struct results *r, const struct figure_spec *spec,
@@ -63,6 +82,10 @@ enum err_code figure_make(const struct results *r, const struct figure_spec *spe
                           const struct report_venue *venue, struct figure *out, struct err *e);
 enum err_code figure_save(struct figure *f, const char *dir, bool *found, struct err *e);
 void figure_clear(struct figure *f);
+
+/* order: cluster, the order of likeness; it stands among settings but alone. */
+#define FIGURE_CLUSTER "cluster"
+bool figure_is_cluster(const struct figure_spec *spec);
 
 /* The names in "a, b, c", at most 6. Returns how many, 7 if there are more. Local. */
 enum { FIGURE_MAX_NAMES = 6 };

@@ -1,15 +1,17 @@
 /* figure_matrix.c - a heat map of one alignment measure between all networks.
  *
- * Networks stand in the order of the given settings, then of the others, then by seed; a group
- * is a run of equal given settings. Labels name groups, not networks. */
+ * Networks stand in the order of the given settings, then of the others, then by seed; or, with
+ * order: cluster, like by like. A group is a run of equal settings. Labels name groups, not
+ * networks. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "coord/figure.h"
+#include "coord/figure_pairs.h"
 #include "coord/filter.h"
 #include "coord/state.h"
+#include "linalg/hierarchy.h"
 #include "linalg/statistics.h"
 
 enum {
@@ -25,6 +27,8 @@ struct matrix {
     struct arena arena;
     int n_order;
     const struct results_axis *order[SWEEP_MAX_ORDER];
+    bool cluster;      /* they stand in the order of a tree, which settings only label */
+    int64_t n_missing; /* pairs without a score, of a tree */
     int64_t n;
     struct node *node; /* [n] in the order shown */
     double range[2];   /* of scores off the diagonal */
@@ -94,13 +98,14 @@ static int by_order(const void *a, const void *b)
 
 static enum err_code find_order(struct matrix *x, const struct figure_spec *spec, struct err *e)
 {
-    for (int k = 0; k < spec->n_order; k++) {
+    x->cluster = figure_is_cluster(spec);
+    for (int k = 0; k < spec->n_order && !x->cluster; k++) {
         x->order[k] = results_axis(x->r, spec->order[k]);
         if (!x->order[k])
             return ERR(e, ERR_CONFIG, "order: '%s' does not vary in this store",
                        spec->order[k]);
     }
-    x->n_order = spec->n_order;
+    x->n_order = x->cluster ? 0 : spec->n_order;
     if (x->n_order) return ERR_OK;
     for (int k = 0; k < x->r->n_axes && k < SWEEP_MAX_ORDER; k++)
         x->order[x->n_order++] = &x->r->axis[k];
@@ -109,17 +114,7 @@ static enum err_code find_order(struct matrix *x, const struct figure_spec *spec
 
 static enum err_code find_nodes(struct matrix *x, const struct figure_spec *spec, struct err *e)
 {
-    x->a = results_alignment(x->r, spec->value);
-    if (!x->a) {
-        struct text known = {0};
-        for (int i = 0; i < x->r->n_alignments; i++)
-            text_add(&known, "%s%s", i ? ", " : "", x->r->alignment[i].measure);
-        enum err_code rc = ERR(
-            e, ERR_CONFIG, "the store has no alignment by '%s' (run shoal align); it has: %s",
-            spec->value, known.at ? known.at : "none");
-        text_clear(&known);
-        return rc;
-    }
+    TRY(figure_pairs_alignment(x->r, spec->value, &x->a, e));
     struct expr *filter = NULL;
     TRY(filter_parse(x->r, spec->filter, &x->arena, &filter, e));
     TRY(find_order(x, spec, e));
@@ -146,6 +141,30 @@ static void find_range(struct matrix *x)
         }
     if (!(x->range[1] >= x->range[0])) x->range[0] = 0, x->range[1] = 1; /* one network */
     if (x->range[1] == x->range[0]) x->range[0] -= 0.01, x->range[1] += 0.01;
+}
+
+/* The order of the leaves of a tree of average linkage. Two networks are as unlike as their
+ * score, the mean of both directions, lies below the largest; without one, as the least alike
+ * pair. */
+static enum err_code cluster(struct matrix *x, struct err *e)
+{
+    size_t n = (size_t)x->n;
+    double *delta = arena_array(&x->arena, n, n * sizeof *delta);
+    int64_t *leaf = arena_array(&x->arena, n, sizeof *leaf);
+    struct node *sorted = arena_array(&x->arena, n, sizeof *sorted);
+    struct hierarchy_merge *merge = arena_array(&x->arena, n, sizeof *merge);
+    if (!delta || !leaf || !sorted || !merge)
+        return ERR(e, ERR_NOMEM, "no memory to sort %lld networks", (long long)n);
+    for (int64_t i = 0; i < x->n; i++)
+        for (int64_t j = i + 1; j < x->n; j++) {
+            double mean = (score(x, i, j) + score(x, j, i)) / 2;
+            delta[i * x->n + j] = x->range[1] - (isnan(mean) ? x->range[0] : mean);
+            x->n_missing += isnan(mean);
+        }
+    TRY(hierarchy_average(x->n, delta, merge, leaf, e));
+    for (int64_t i = 0; i < x->n; i++) sorted[i] = x->node[leaf[i]];
+    x->node = sorted;
+    return ERR_OK;
 }
 
 /* ---- data ---- */
@@ -186,6 +205,12 @@ static int label_depth(const struct matrix *x)
     return count_groups(x, x->n_order) <= MANY_GROUPS ? x->n_order : (x->n_order > 0);
 }
 
+/* The same across, where there is less room: in a tree's order groups are short. */
+static int across_depth(const struct matrix *x)
+{
+    return !x->cluster && x->n_order > 0;
+}
+
 static void add_tics(const struct matrix *x, const char *axis, int depth)
 {
     char label[LABEL];
@@ -224,7 +249,7 @@ static void write_gnuplot(const struct matrix *x)
              ")\nunset border\nset size ratio -1\nunset key\n"
              "set xrange [-0.5:%g]\nset yrange [%g:-0.5]\nset cbrange [%.6g:%.6g]\n",
              edge, edge, x->range[0], x->range[1]);
-    add_tics(x, "x", x->n_order > 0);
+    add_tics(x, "x", across_depth(x));
     add_tics(x, "y", label_depth(x));
     int n = figure_ticks(x->range[0], x->range[1], false, tick);
     text_add(t, "set cbtics (");
@@ -233,7 +258,7 @@ static void write_gnuplot(const struct matrix *x)
     text_add(t, ") scale 0.3\nset colorbox noborder\nset cblabel '");
     figure_add_quoted(t, x->a->measure);
     text_add(t, "' offset 0.5,0\n");
-    if (x->n) add_separators(x);
+    if (x->n && !x->cluster) add_separators(x);
     if (x->n == 0)
         text_add(&x->f->plot, "plot NaN notitle\n");
     else
@@ -265,7 +290,7 @@ static void write_tex(const struct matrix *x)
     static const char *const axes[] = {"x", "y"};
     for (int k = 0; k < 2; k++) {
         char label[LABEL];
-        int depth = k ? label_depth(x) : x->n_order > 0;
+        int depth = k ? label_depth(x) : across_depth(x);
         text_add(t, "  %stick={", axes[k]);
         for (int64_t i = 0, end; i < x->n; i = end) {
             end = group_end(x, i, depth);
@@ -322,19 +347,32 @@ static void say_pairs(struct matrix *x, const char *which, int depth, bool want)
     text_add(&x->f->answer, "\n");
 }
 
+static void say_order(const struct matrix *x)
+{
+    struct text *t = &x->f->caption;
+    text_add(t, "%s of all pairs of %lld networks, ordered by ", x->a->measure,
+             (long long)x->n);
+    if (!x->cluster) {
+        for (int k = 0; k < x->n_order; k++) text_add(t, "%s, ", x->order[k]->name);
+        text_add(t, "%sseed.", x->n_order ? "then " : "");
+        return;
+    }
+    text_add(t, "likeness: the leaves of a tree of average linkage of the scores.");
+    if (x->n_missing)
+        text_add(t, " %lld pair%s without a score, there taken for the least alike.",
+                 (long long)x->n_missing, x->n_missing > 1 ? "s are" : " is");
+}
+
 static void write_words(struct matrix *x)
 {
     struct figure *f = x->f;
     char which[LABEL];
     text_add(&f->title, "%s between all networks", x->a->measure);
-    text_add(&f->caption, "%s of all pairs of %lld networks, ordered by ", x->a->measure,
-             (long long)x->n);
-    for (int k = 0; k < x->n_order; k++) text_add(&f->caption, "%s, ", x->order[k]->name);
-    text_add(
-        &f->caption,
-        "%sseed. The colours span the scores off the diagonal, %.3g to %.3g. Means in words"
-        " are over pairs of different seeds, with 95 %% bootstrap intervals over seeds.",
-        x->n_order ? "then " : "", x->range[0], x->range[1]);
+    say_order(x);
+    text_add(&f->caption,
+             " The colours span the scores off the diagonal, %.3g to %.3g. Means in words"
+             " are over pairs of different seeds, with 95 %% bootstrap intervals over seeds.",
+             x->range[0], x->range[1]);
     say_pairs(x, "same settings, other seed", x->n_order, true);
     if (x->n_order == 0) return;
     if (x->n_order > 1) {
@@ -351,8 +389,9 @@ enum err_code figure_matrix_draw(const struct results *r, const struct figure_sp
     struct matrix x = {.r = r, .f = f};
     f->height_in = 0.25 + 0.66 * f->venue->width_in; /* square cells, labels below */
     enum err_code rc = find_nodes(&x, spec, e);
+    if (rc == ERR_OK) find_range(&x);
+    if (rc == ERR_OK && x.cluster) rc = cluster(&x, e);
     if (rc == ERR_OK) {
-        find_range(&x);
         write_csv(&x);
         write_gnuplot(&x);
         write_tex(&x);

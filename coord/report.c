@@ -114,8 +114,8 @@ static void keep_figures(struct report *p)
     int n = 0;
     for (int i = 0; i < s->n_figures; i++) {
         struct figure_spec f = s->figure[i];
-        int n_order = 0;
-        for (int k = 0; k < f.n_order; k++)
+        int n_order = figure_is_cluster(&f);
+        for (int k = n_order; k < f.n_order; k++)
             if (varies(p->r, f.order[k])) memmove(f.order[n_order++], f.order[k], TASK_NAME);
         f.n_order = n_order;
         if (!varies(p->r, f.hue)) f.hue[0] = '\0';

@@ -83,7 +83,7 @@ struct stage {
 };
 
 struct figure_spec {
-    int type;          /* figure_types: line, matrix */
+    int type;          /* figure_types */
     char y[TASK_PATH]; /* "test_acc", "train_loss, test_loss" */
     char x[TASK_NAME], hue[TASK_NAME], panel[TASK_NAME], value[TASK_NAME];
     char log[4]; /* "", "x", "y", "xy" */
@@ -93,12 +93,17 @@ struct figure_spec {
     char filter[TASK_PATH];
     char at[TASK_PATH]; /* condition on metrics; "": the last record */
     char array[TASK_NAME], column[TASK_NAME];
-    int64_t bins, n;  /* of a histogram; images in a row */
+    int64_t bins, n;  /* of a histogram or of networks; images in a row */
     double low, high; /* values that are black and white */
     int fit;          /* figure_fits */
     char fit_filter[TASK_PATH];
     int64_t fit_n; /* samples that accuracies are of */
     bool diagonal;
+    int method;         /* figure_layouts */
+    char by[TASK_NAME]; /* metric of bins, or by which a network is best */
+    int to;             /* figure_targets */
+    int n_measures;     /* of an agreement; 0: all */
+    char measure[SWEEP_MAX_MEASURES][TASK_NAME];
 };
 
 struct table_spec {

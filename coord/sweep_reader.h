@@ -39,6 +39,25 @@ void sweep_record_read(struct sweep_reader *r, const struct yaml_node *node);
 void sweep_stop_read(struct sweep_reader *r, const struct yaml_node *node);
 void sweep_analysis_read(struct sweep_reader *r, const struct yaml_node *node);
 void sweep_report_read(struct sweep_reader *r, const struct yaml_node *node);
+void sweep_figure_read(struct sweep_reader *r,
+                       const struct yaml_node *map); /* one of report's */
+
+/* What a name may be: flags. */
+enum sweep_wanted {
+    WANT_SETTING = 1,
+    WANT_METRIC = 2,
+    WANT_MEASURE = 4,
+    WANT_PARAMS = 8, /* "params" */
+    WANT_SIZE = WANT_SETTING | WANT_METRIC | WANT_PARAMS
+};
+
+/* The value at `at` (NULL: none) must name one of these things; else it is a problem. */
+void sweep_check_name(struct sweep_reader *r, const struct yaml_node *at,
+                      enum sweep_wanted wanted);
+bool sweep_is_measure(const struct sweep *s, const char *name);
+
+/* The conditions of a figure, table or comparison. */
+void sweep_check_filter(struct sweep_reader *r, const struct yaml_node *map);
 
 /* Complains about every key of map that is not in the space-separated list. */
 void sweep_known_keys(struct sweep_reader *r, const struct yaml_node *map, const char *where,
@@ -70,20 +89,6 @@ int sweep_names(struct sweep_reader *r, const struct yaml_node *list, const char
  * the names in extra. NULL after a problem. */
 struct expr *sweep_condition(struct sweep_reader *r, const struct yaml_node *node,
                              bool (*extra)(void *self, const char *key), void *self);
-
-/* The value at `at` must name such a thing; NULL: there is none to look at. */
-enum sweep_wanted {
-    WANT_SETTING,
-    WANT_METRIC,
-    WANT_MEASURE,
-    WANT_METRIC_OR_MEASURE,
-    WANT_SIZE /* setting, metric, or "params" */
-};
-void sweep_check_name(struct sweep_reader *r, const struct yaml_node *at,
-                      enum sweep_wanted wanted);
-
-/* The conditions of a block: filter, at, fit_filter. They may speak of metrics too. */
-void sweep_check_filter(struct sweep_reader *r, const struct yaml_node *map);
 
 /* Calls read for the maps of a list (NULL: none), at most max. */
 void sweep_each_map(struct sweep_reader *r, const struct yaml_node *list, const char *where,

@@ -1,8 +1,6 @@
 /* sweep_report.c - the block `report:`: what is shown when the trials are done. Names are
  * checked against what the sweep records, so that a slip is found before the machine time is
- * spent and not after.
- *
- * To add an option of a figure: a member of struct figure_spec and a row. */
+ * spent and not after. The figures are read in sweep_figure.c. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,111 +11,6 @@
 #include "coord/report_compare.h"
 #include "coord/sweep_reader.h"
 #include "worker/record.h"
-
-#define AT(member) .offset = offsetof(struct figure_spec, member), .size = TASK_NAME
-static const struct field figure_rows[] = {
-    {{"figure.type", "kind of figure", NULL},
-     FIELD_NAME,
-     AT(type),
-     .names = &figure_types,
-     .flags = FIELD_REQUIRED},
-    {{"figure.y",
-      "metric or measure of alignment on the y axis; of a line also several metrics", NULL},
-     FIELD_TEXT,
-     .offset = offsetof(struct figure_spec, y),
-     .size = TASK_PATH,
-     .fallback = ""},
-    {{"figure.x", "setting on the x axis; step: all records of a metric", NULL},
-     FIELD_TEXT,
-     AT(x),
-     .fallback = ""},
-    {{"figure.hue", "setting that tells the lines apart", NULL},
-     FIELD_TEXT,
-     AT(hue),
-     .fallback = ""},
-    {{"figure.panel", "setting each of whose values has a small plot of its own", NULL},
-     FIELD_TEXT,
-     AT(panel),
-     .fallback = ""},
-    {{"figure.value", "measure of alignment shown by a matrix", NULL},
-     FIELD_TEXT,
-     AT(value),
-     .fallback = ""},
-    {{"figure.log", "logarithmic axes: x, y or xy", NULL},
-     FIELD_TEXT,
-     .offset = offsetof(struct figure_spec, log),
-     .size = sizeof(((struct figure_spec *)0)->log),
-     .fallback = ""},
-    {{"figure.ci", "confidence of the interval drawn", NULL},
-     FIELD_FLOAT,
-     AT(ci),
-     .fallback = "95",
-     .max = 100,
-     .unit = "%",
-     .flags = FIELD_OPEN_MIN | FIELD_OPEN_MAX},
-    {{"figure.filter", "only trials for which this condition holds", NULL},
-     FIELD_TEXT,
-     .offset = offsetof(struct figure_spec, filter),
-     .size = TASK_PATH,
-     .fallback = ""},
-    {{"figure.at",
-      "metrics at the first record where this holds: a stopping criterion, judged later", NULL},
-     FIELD_TEXT,
-     .offset = offsetof(struct figure_spec, at),
-     .size = TASK_PATH,
-     .fallback = ""},
-    {{"figure.array", "recorded array that a histogram or images show", NULL},
-     FIELD_TEXT,
-     AT(array),
-     .fallback = ""},
-    {{"figure.column", "place in its last dimension: a name, or a number from 0", NULL},
-     FIELD_TEXT,
-     AT(column),
-     .fallback = ""},
-    {{"figure.bins", "bins of a histogram", NULL},
-     FIELD_INT,
-     AT(bins),
-     .fallback = "40",
-     .min = 1,
-     .max = 1000},
-    {{"figure.n", "images in a row", NULL},
-     FIELD_INT,
-     AT(n),
-     .fallback = "16",
-     .min = 1,
-     .max = 64},
-    {{"figure.low", "value of an image that is black", NULL},
-     FIELD_FLOAT,
-     AT(low),
-     .fallback = "-1"},
-    {{"figure.high", "value of an image that is white", NULL},
-     FIELD_FLOAT,
-     AT(high),
-     .fallback = "1"},
-    {{"figure.fit", "line fitted to a scatter", NULL},
-     FIELD_NAME,
-     AT(fit),
-     .fallback = "none",
-     .names = &figure_fits},
-    {{"figure.fit_filter", "only to trials for which this condition holds", NULL},
-     FIELD_TEXT,
-     .offset = offsetof(struct figure_spec, fit_filter),
-     .size = TASK_PATH,
-     .fallback = ""},
-    {{"figure.fit_n", "samples that accuracies are of: logits keep half a sample from 0 and 1",
-      NULL},
-     FIELD_INT,
-     AT(fit_n),
-     .fallback = "1000",
-     .min = 1,
-     .max = 1e9},
-    {{"figure.diagonal", "draw y = x in a scatter", NULL},
-     FIELD_BOOL,
-     AT(diagonal),
-     .fallback = "false"},
-};
-const struct table sweep_figure_settings = TABLE("figure setting", figure_rows);
-#undef AT
 
 #define AT(member) .offset = offsetof(struct table_spec, member), .size = TASK_NAME
 static const struct field table_rows[] = {
@@ -195,7 +88,7 @@ static bool is_metric(const struct sweep *s, const char *name)
     return false;
 }
 
-static bool is_measure(const struct sweep *s, const char *name)
+bool sweep_is_measure(const struct sweep *s, const char *name)
 {
     for (int i = 0; i < s->analysis.n_measures; i++)
         if (strcmp(s->analysis.measure[i], name) == 0) return true;
@@ -205,44 +98,33 @@ static bool is_measure(const struct sweep *s, const char *name)
 static const char *nearest(const struct sweep *s, enum sweep_wanted wanted, const char *name)
 {
     struct text_nearest near = text_nearest_init(name);
-    if (wanted == WANT_SETTING || wanted == WANT_SIZE)
-        return sweep_nearest_setting(s->experiment->fields, name);
-    if (wanted == WANT_METRIC || wanted == WANT_METRIC_OR_MEASURE)
+    if (wanted & WANT_METRIC)
         for (int i = 0; i < s->record.n_metrics; i++)
             text_nearest_try(&near, s->record.metric[i]);
-    if (wanted == WANT_MEASURE || wanted == WANT_METRIC_OR_MEASURE)
+    if (wanted & WANT_MEASURE)
         for (int i = 0; i < s->analysis.n_measures; i++)
             text_nearest_try(&near, s->analysis.measure[i]);
-    return near.found;
-}
-
-static bool is_setting(const struct sweep *s, const char *name)
-{
-    return field_find(s->experiment->fields, name, NULL) != NULL || sweep_is_lineage(s, name);
-}
-
-static bool is_wanted(const struct sweep *s, enum sweep_wanted wanted, const char *name)
-{
-    switch (wanted) {
-    case WANT_SETTING: return is_setting(s, name);
-    case WANT_METRIC: return is_metric(s, name);
-    case WANT_MEASURE: return is_measure(s, name);
-    case WANT_METRIC_OR_MEASURE: return is_metric(s, name) || is_measure(s, name);
-    case WANT_SIZE:
-        return strcmp(name, "params") == 0 || is_setting(s, name) || is_metric(s, name);
-    }
-    return false;
+    if (near.found || !(wanted & WANT_SETTING)) return near.found;
+    return sweep_nearest_setting(s->experiment->fields, name);
 }
 
 void sweep_check_name(struct sweep_reader *r, const struct yaml_node *at,
                       enum sweep_wanted wanted)
 {
     static const char *const kinds[] = {
-        "a setting of the experiment", "a metric that is recorded",
-        "a measure of analysis.alignment", "a metric that is recorded or a measure",
-        "a setting of the experiment, a metric that is recorded, or params"};
+        [WANT_SETTING] = "a setting of the experiment",
+        [WANT_METRIC] = "a metric that is recorded",
+        [WANT_MEASURE] = "a measure of analysis.alignment",
+        [WANT_METRIC | WANT_MEASURE] = "a metric that is recorded or a measure",
+        [WANT_SIZE] = "a setting, a metric that is recorded, or params"};
     const struct sweep *s = r->sweep;
-    if (!at || at->kind != YAML_SCALAR || is_wanted(s, wanted, at->text)) return;
+    if (!at || at->kind != YAML_SCALAR) return;
+    if ((wanted & WANT_SETTING && (field_find(s->experiment->fields, at->text, NULL) ||
+                                   sweep_is_lineage(s, at->text))) ||
+        (wanted & WANT_PARAMS && strcmp(at->text, "params") == 0) ||
+        (wanted & WANT_METRIC && is_metric(s, at->text)) ||
+        (wanted & WANT_MEASURE && sweep_is_measure(s, at->text)))
+        return;
     char hint[128];
     const char *near = nearest(s, wanted, at->text);
     if (near) snprintf(hint, sizeof hint, "did you mean '%s'?", near);
@@ -264,194 +146,6 @@ void sweep_check_filter(struct sweep_reader *r, const struct yaml_node *map)
         const struct yaml_node *node = yaml_get(map, keys[i]);
         if (node && node->kind == YAML_SCALAR) sweep_condition(r, node, filter_knows, r->sweep);
     }
-}
-
-static void need_keys(struct sweep_reader *r, const struct yaml_node *map, const char *where,
-                      const char *const *key)
-{
-    for (; *key; key++)
-        if (!yaml_get(map, *key))
-            yaml_problem(r->file, map->mark, NULL, "%s: %s is missing", where, *key);
-}
-
-/* ---- figures ---- */
-
-/* The column must be one of the array's, by name where they have names. */
-static void check_column(struct sweep_reader *r, const struct yaml_node *map, const char *type,
-                         const struct trial_array *array)
-{
-    char near[TASK_NAME], hint[160];
-    const struct yaml_node *at = yaml_get(map, "column");
-    if (!at && array->columns && strcmp(type, "histogram") == 0)
-        yaml_problem(r->file, map->mark, array->columns, "%s: column is missing", type);
-    if (!at || at->kind != YAML_SCALAR) return;
-    if (!array->columns) {
-        if (!*at->text || at->text[strspn(at->text, "0123456789")])
-            yaml_problem(r->file, at->mark, "write its number, from 0",
-                         "column: those of '%s' have no names", array->row.name);
-        return;
-    }
-    if (text_listed(array->columns, at->text)) return;
-    bool found = sweep_nearest_of(array->columns, at->text, near) != NULL;
-    snprintf(hint, sizeof hint, found ? "did you mean '%s'?" : "known: %s",
-             found ? near : array->columns);
-    yaml_problem(r->file, at->mark, hint, "'%s' is no column of '%s'", at->text,
-                 array->row.name);
-}
-
-/* The array must be recorded. */
-static void check_array(struct sweep_reader *r, const struct yaml_node *map, const char *type)
-{
-    const struct record *record = &r->sweep->record;
-    const struct yaml_node *at = yaml_get(map, "array");
-    struct text_nearest near = text_nearest_init(at ? at->text : "");
-    if (!at || at->kind != YAML_SCALAR) return;
-    int i = record_array(record, at->text);
-    if (i >= 0) {
-        const struct table *known = r->sweep->experiment->arrays;
-        int row = known ? table_find(known, at->text) : -1;
-        if (row >= 0) check_column(r, map, type, (const void *)table_row(known, row));
-        return;
-    }
-    for (i = 0; i < record->n_arrays; i++) text_nearest_try(&near, record->array[i]);
-    char hint[160];
-    snprintf(hint, sizeof hint, near.found ? "did you mean '%s'?" : "add %s to record.arrays",
-             near.found ? near.found : at->text);
-    yaml_problem(r->file, at->mark, hint, "'%s' is no array that is recorded", at->text);
-}
-
-/* The keys of figures that show arrays. */
-static void check_arrays(struct sweep_reader *r, const struct yaml_node *map,
-                         const struct figure_spec *f)
-{
-    static const char *const types[] = {"histogram", "images"};
-    const struct yaml_node *type = yaml_get(map, "type");
-    for (int i = 0; i < 2; i++) {
-        if (!type || type->kind != YAML_SCALAR || strcmp(type->text, types[i]) != 0) continue;
-        need_keys(r, map, types[i], (const char *const[]){"array", NULL});
-        check_array(r, map, types[i]);
-    }
-    const struct yaml_node *at = yaml_get(map, "high");
-    if (!at) at = yaml_get(map, "low");
-    if (at && !(f->high > f->low))
-        yaml_problem(r->file, at->mark, NULL, "high: must be above low, %g", f->low);
-}
-
-/* y: a name, or a list of metrics; as text the names are separated by commas. */
-static void read_y(struct sweep_reader *r, const struct yaml_node *y, struct figure_spec *f)
-{
-    char name[FIGURE_MAX_NAMES][TASK_NAME];
-    int n = 0;
-    if (!y) return;
-    if (y->kind == YAML_LIST) {
-        n = sweep_names(r, y, "report.figures.y", name, FIGURE_MAX_NAMES);
-        for (int i = 0; i < n; i++) {
-            size_t used = strlen(f->y);
-            snprintf(f->y + used, sizeof f->y - used, "%s%s", i ? ", " : "", name[i]);
-        }
-        for (int i = 0; i < y->count; i++)
-            sweep_check_name(r, y->child[i], n > 1 ? WANT_METRIC : WANT_METRIC_OR_MEASURE);
-        return;
-    }
-    if (!field_read(field_find(&sweep_figure_settings, "figure.y", NULL), r->file, y, f))
-        return;
-    n = figure_names(f->y, name);
-    if (n > FIGURE_MAX_NAMES)
-        yaml_problem(r->file, y->mark, NULL, "report.figures.y: at most %d metrics",
-                     FIGURE_MAX_NAMES);
-    for (int i = 0; i < n && i < FIGURE_MAX_NAMES; i++) {
-        struct yaml_node one = *y;
-        one.text = name[i];
-        sweep_check_name(r, &one, n > 1 ? WANT_METRIC : WANT_METRIC_OR_MEASURE);
-    }
-}
-
-/* Of a scatter both axes are metrics, one each; of y read_y has seen whether it is known. */
-static void check_scatter(struct sweep_reader *r, const struct yaml_node *map,
-                          const struct figure_spec *f)
-{
-    char name[FIGURE_MAX_NAMES][TASK_NAME];
-    const struct yaml_node *y = yaml_get(map, "y");
-    const struct yaml_node *fitted = yaml_get(map, "fit_filter");
-    sweep_check_name(r, yaml_get(map, "x"), WANT_METRIC);
-    if (fitted && f->fit == FIGURE_FIT_NONE)
-        yaml_problem(r->file, fitted->mark, "add fit: linear or fit: logit",
-                     "fit_filter: there is no fit");
-    if (is_measure(r->sweep, f->y))
-        yaml_problem(r->file, y->mark, "take a metric",
-                     "y: an alignment is of pairs of networks, a scatter has a point for each");
-    if (figure_names(f->y, name) > 1)
-        yaml_problem(r->file, y->mark, "make a figure for each",
-                     "y: a scatter shows a single metric");
-}
-
-/* A law is shown that is fitted. */
-static void check_scaling(struct sweep_reader *r, const struct yaml_node *map,
-                          const struct figure_spec *f)
-{
-    const struct analysis_spec *a = &r->sweep->analysis;
-    for (int i = 0; i < a->n_scaling; i++)
-        if (strcmp(a->scaling[i].y, f->y) == 0 && strcmp(a->scaling[i].x, f->x) == 0) return;
-    if (yaml_get(map, "x") && yaml_get(map, "y"))
-        yaml_problem(r->file, map->mark, "add it to analysis.scaling",
-                     "report.figures: no fit of %s against %s", f->y, f->x);
-}
-
-/* x: a setting, or the steps of records, where only a line of metrics can be. */
-static void check_x(struct sweep_reader *r, const struct yaml_node *map,
-                    const struct figure_spec *f)
-{
-    const struct yaml_node *x = yaml_get(map, "x"), *at = yaml_get(map, "at");
-    if (f->type == table_find(&figure_types, "scatter")) {
-        check_scatter(r, map, f);
-        return;
-    }
-    if (f->type == table_find(&figure_types, "scaling")) {
-        check_scaling(r, map, f);
-        return;
-    }
-    if (strcmp(f->x, "step") != 0) {
-        sweep_check_name(r, x, WANT_SETTING);
-        return;
-    }
-    if (at)
-        yaml_problem(r->file, at->mark, "leave out at, or take a setting for x",
-                     "at: with x: step all records are shown");
-    if (is_measure(r->sweep, f->y))
-        yaml_problem(r->file, yaml_get(map, "y")->mark, "take a metric",
-                     "y: an alignment is of finished networks, x: step wants a metric");
-}
-
-static void read_figure(struct sweep_reader *r, const struct yaml_node *map)
-{
-    struct sweep *s = r->sweep;
-    struct figure_spec *f = &s->report.figure[s->report.n_figures];
-    field_defaults(&sweep_figure_settings, f);
-    field_read_section(&sweep_figure_settings, "figure", "order y", r->file, map, f, NULL);
-    read_y(r, yaml_get(map, "y"), f);
-    if (f->log[0] && strcmp(f->log, "x") && strcmp(f->log, "y") && strcmp(f->log, "xy"))
-        yaml_problem(r->file, yaml_get(map, "log")->mark, "write x, y or xy",
-                     "log: unknown axes '%s'", f->log);
-    const struct yaml_node *order = sweep_child(r, map, "report.figures", "order", YAML_LIST);
-    f->n_order = sweep_names(r, order, "report.figures.order", f->order, SWEEP_MAX_ORDER);
-    for (int i = 0; order && i < order->count; i++)
-        sweep_check_name(r, order->child[i], WANT_SETTING);
-    check_x(r, map, f);
-    sweep_check_name(r, yaml_get(map, "hue"), WANT_SETTING);
-    sweep_check_name(r, yaml_get(map, "panel"), WANT_SETTING);
-    sweep_check_name(r, yaml_get(map, "value"), WANT_MEASURE);
-    sweep_check_filter(r, map);
-    const struct yaml_node *type = yaml_get(map, "type");
-    if (type && type->kind == YAML_SCALAR && strcmp(type->text, "scatter") == 0)
-        need_keys(r, map, "scatter", (const char *const[]){"y", "x", NULL});
-    if (type && type->kind == YAML_SCALAR && strcmp(type->text, "scaling") == 0)
-        need_keys(r, map, "scaling", (const char *const[]){"y", "x", NULL});
-    if (type && type->kind == YAML_SCALAR && strcmp(type->text, "line") == 0)
-        need_keys(r, map, "line", (const char *const[]){"y", "x", NULL});
-    if (type && type->kind == YAML_SCALAR && strcmp(type->text, "matrix") == 0)
-        need_keys(r, map, "matrix", (const char *const[]){"value", NULL});
-    check_arrays(r, map, f);
-    s->report.n_figures++;
 }
 
 static void read_table(struct sweep_reader *r, const struct yaml_node *map)
@@ -541,7 +235,7 @@ void sweep_report_read(struct sweep_reader *r, const struct yaml_node *node)
     if (!node) return;
     sweep_scalars(r, node, "report", "figures tables compare");
     sweep_each_map(r, sweep_child(r, node, "report", "figures", YAML_LIST), "report.figures",
-                   SWEEP_MAX_FIGURES, read_figure);
+                   SWEEP_MAX_FIGURES, sweep_figure_read);
     sweep_each_map(r, sweep_child(r, node, "report", "tables", YAML_LIST), "report.tables",
                    SWEEP_MAX_TABLES, read_table);
     sweep_each_map(r, sweep_child(r, node, "report", "compare", YAML_LIST), "report.compare",

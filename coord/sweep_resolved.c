@@ -331,10 +331,12 @@ static void add_report(struct text *out, const struct sweep *s)
     if (s->report.n_figures) text_add(out, "  figures:\n");
     for (int i = 0; i < s->report.n_figures; i++) {
         const struct figure_spec *f = &s->report.figure[i];
-        struct text order = {0};
-        if (f->n_order) add_names(&order, "order", f->order, f->n_order);
-        add_flow(out, &sweep_figure_settings, order.at ? order.at : "", f);
-        text_clear(&order);
+        struct text lists = {0};
+        if (f->n_order) add_names(&lists, "order", f->order, f->n_order);
+        if (f->n_order && f->n_measures) text_add(&lists, ", ");
+        if (f->n_measures) add_names(&lists, "measures", f->measure, f->n_measures);
+        add_flow(out, &sweep_figure_settings, lists.at ? lists.at : "", f);
+        text_clear(&lists);
     }
     if (s->report.n_tables) text_add(out, "  tables:\n");
     for (int i = 0; i < s->report.n_tables; i++)

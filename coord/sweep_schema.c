@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "coord/figure.h"
 #include "coord/report.h"
 #include "coord/sweep.h"
 #include "linalg/alignment.h"
@@ -304,7 +305,11 @@ static void add_rest(json_t *root)
     put(root, "analysis.scaling", list_of(scaling, "scaling laws"));
     json_t *figure = item_schema(&sweep_figure_settings, "a figure");
     put(figure, "order",
-        list_of(text_schema("a setting"), "settings by which a matrix is sorted"));
+        json_pack("{s:[o, {s:s}]}", "anyOf",
+                  list_of(text_schema("a setting"), "settings by which a matrix is sorted"),
+                  "const", FIGURE_CLUSTER));
+    put(figure, "measures",
+        list_of(text_schema("a measure of alignment"), "what an agreement compares"));
     json_t *one = json_incref(json_object_get(json_object_get(figure, "properties"), "y"));
     put(figure, "y",
         json_pack("{s:[o, o]}", "anyOf", one, list_of(text_schema("a metric"), "several")));

@@ -259,6 +259,42 @@ START_TEST(test_matrix_orders_networks_and_groups_them)
 }
 END_TEST
 
+/* Networks of one activation are alike, whatever their width and seed; of a pair the score is
+ * missing. */
+START_TEST(test_matrix_puts_like_by_like)
+{
+    struct results *r = small();
+    struct results_alignment *a = &r->alignment[0];
+    const struct results_axis *activation = results_axis(r, "model.activation");
+    struct figure_spec spec = {
+        .type = type_of("matrix"), .value = "cka", .n_order = 1, .order = {"cluster"}};
+    for (int64_t i = 0; i < a->n_models; i++) {
+        for (int64_t j = 0; j < a->n_models; j++)
+            a->score[i * a->n_models + j] =
+                i % 3 == j % 3 ? 0.9 : 0.1 + 0.001 * (double)(i + j);
+        activation->number[a->trial[i]] = (double)(i % 3);
+        activation->text[a->trial[i]] = i % 3 == 0 ? "relu" : i % 3 == 1 ? "gelu" : "tanh";
+    }
+    a->score[1] = a->score[a->n_models] = NAN;
+    struct figure f = drawn(r, &spec);
+    const char *head = f.csv.at;
+    static const char *const kinds[] = {"relu", "gelu", "tanh"};
+    for (int k = 0; k < 3; k++) { /* the names of a kind stand side by side */
+        const char *first = strstr(head, kinds[k]), *last = first;
+        for (int n = 1; n < (k ? 5 : 6); n++) last = strstr(last + 1, kinds[k]);
+        for (int other = 0; other < 3; other++) {
+            const char *at = strstr(first, kinds[other]);
+            ck_assert(other == k || !at || at > last);
+        }
+    }
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "average linkage"));
+    ck_assert_ptr_nonnull(strstr(f.caption.at, "1 pair is without a score"));
+    figure_clear(&f);
+    results_destroy(r);
+    ck_assert_uint_eq(arena_live_bytes(), 0);
+}
+END_TEST
+
 /* ---- tables ---- */
 
 START_TEST(test_table_is_bold_only_where_intervals_separate)
@@ -450,6 +486,7 @@ int main(void)
     tcase_add_test(t, test_drawing_becomes_part_of_a_page);
     tcase_add_test(t, test_filters_know_true);
     tcase_add_test(t, test_matrix_orders_networks_and_groups_them);
+    tcase_add_test(t, test_matrix_puts_like_by_like);
     tcase_add_test(t, test_table_is_bold_only_where_intervals_separate);
     tcase_add_test(t, test_report_into_a_file_is_refused);
     tcase_add_test(t, test_report_has_a_default_set);

@@ -440,12 +440,15 @@ START_TEST(test_members_arrive)
     ck_assert_int_eq(s->analysis.scaling[0].bootstrap, 0);
     ck_assert_str_eq(s->analysis.scaling[1].x, "params, data.train");
     ck_assert_int_eq(s->analysis.scaling[1].bootstrap, 4000);
-    ck_assert_int_eq(s->report.n_figures, 5);
+    ck_assert_int_eq(s->report.n_figures, 11);
     ck_assert_str_eq(s->report.figure[0].log, "xy");
     ck_assert(s->report.figure[0].ci == 90 && s->report.figure[1].ci == 95);
     ck_assert_int_eq(s->report.figure[2].n_order, 2);
     ck_assert_str_eq(s->report.figure[3].fit_filter, "seed == 0");
     ck_assert(s->report.figure[3].diagonal && s->report.figure[3].fit_n == 64);
+    ck_assert_int_eq(s->report.figure[4].n_order, 1);
+    ck_assert_str_eq(s->report.figure[4].order[0], "cluster");
+    ck_assert_int_eq(s->report.figure[5].method, 1);
     ck_assert(s->report.table[0].bold);
     ck_assert_int_eq(s->report.n_compare, 3);
     ck_assert_str_eq(s->report.compare[0].what, "accuracy: theirs, \"ours\"");
