@@ -1,4 +1,4 @@
-/* import_read.h - representations in files of NumPy, PyTorch and HDF5 become a model of a store.
+/* import_read.h - representations in files of NumPy, PyTorch, HDF5 become a model of a store.
  *
  * An array [n, d] is a layer of its name, an array [n, layers, d] so many, "name.0" and on. A /
  * in the name of an array is a . in that of its layer. Layers are in the order of the file, or

@@ -1,5 +1,5 @@
-/* imported.c - see imported.h. Reads what imported_write.c wrote; a file is believed only as far
- * as its sizes agree. */
+/* imported.c - see imported.h. Reads what imported_write.c wrote; a file is believed only as
+ * far as its sizes agree. */
 #include "coord/imported.h"
 
 #include <ctype.h>

@@ -80,8 +80,8 @@ enum err_code imported_begin(const char *store_path, const struct imported_model
 enum err_code imported_rows(struct imported_writer *w, int layer, int64_t first, int64_t n,
                             const float *x, struct err *e);
 
-/* Every row has been given: keeps the model, durably. A kill at any moment leaves the old one or
- * the new one. Destroys the writer, also after a failure.
+/* Every row has been given: keeps the model, durably. A kill at any moment leaves the old one
+ * or the new one. Destroys the writer, also after a failure.
  * errors   ERR_IO */
 enum err_code imported_finish(struct imported_writer *w, uint64_t *id, struct err *e);
 

@@ -46,9 +46,10 @@ struct array_names {
     bool ordered; /* by whoever made the file; otherwise as it happens */
 };
 
-/* Reads the names; a dataset within groups is "group/name". A .npy file has one, "layer". Local.
- * errors   ERR_FORMAT: not such a file, more than ARRAY_MAX_NAMES names, one of ARRAY_NAME bytes
- *          or more; ERR_IO; ERR_NOMEM */
+/* Reads the names; a dataset within groups is "group/name". A .npy file has one, "layer".
+ * Local.
+ * errors   ERR_FORMAT: not such a file, more than ARRAY_MAX_NAMES names, one of ARRAY_NAME
+ *          bytes or more; ERR_IO; ERR_NOMEM */
 enum err_code array_names_npy(const char *path, struct array_names *out, struct err *e);
 enum err_code array_names_npz(const char *path, struct array_names *out, struct err *e);
 enum err_code array_names_safetensors(const char *path, struct array_names *out, struct err *e);
