@@ -57,9 +57,11 @@ static const char *group_label(const struct matrix *x, int64_t i, int depth, cha
 {
     size_t used = 0;
     out[0] = '\0';
-    for (int k = 0; k < depth && used < LABEL; k++)
-        used += (size_t)snprintf(out + used, LABEL - used, "%s%s", k ? ", " : "",
-                                 x->order[k]->text[x->node[i].trial]);
+    for (int k = 0; k < depth && used < LABEL; k++) {
+        const char *text = x->order[k]->text[x->node[i].trial]; /* "": has no such setting */
+        if (*text)
+            used += (size_t)snprintf(out + used, LABEL - used, "%s%s", used ? ", " : "", text);
+    }
     return out;
 }
 

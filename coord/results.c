@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "coord/h5.h"
 #include "coord/journal.h"
+#include "coord/results_models.h"
 #include "coord/state.h"
 
 struct results_inner {
@@ -35,6 +36,8 @@ struct reader {
     int64_t n_rows;       /* of the store */
     int64_t *row;         /* [n_trials] table -> store: results.row */
     int64_t *trial;       /* [n_rows] store -> table, or -1 */
+    int64_t n_models;     /* of the alignment */
+    struct results_model *model;
 };
 
 static enum err_code nomem(const struct reader *x, struct err *e)
@@ -362,26 +365,37 @@ static enum err_code read_all(struct reader *x, const char *path, hid_t mem_type
     return ERR_OK;
 }
 
-static enum err_code read_models(struct reader *x, int64_t *n_models, int64_t **trial,
-                                 struct err *e)
+/* The models of the alignment: trials of this store, or others by name. */
+static enum err_code read_models(struct reader *x, struct err *e)
 {
     hid_t d = H5Dopen2(x->file, "/alignment/trial", H5P_DEFAULT);
     if (d < 0) return ERR(e, ERR_FORMAT, "%s: no dataset /alignment/trial", x->path);
-    hid_t space = H5Dget_space(d);
-    *n_models = H5Sget_simple_extent_npoints(space);
+    hid_t space = H5Dget_space(d), text = H5Tcopy(H5T_C_S1);
+    x->n_models = H5Sget_simple_extent_npoints(space);
     h5_release(space);
     h5_release(d);
+    int64_t *row = NULL;
     uint64_t *id = NULL;
-    TRY(read_all(x, "/alignment/trial", H5T_NATIVE_INT64, sizeof **trial, *n_models, trial, e));
-    TRY(read_all(x, "/alignment/id", H5T_NATIVE_UINT64, sizeof *id, *n_models, &id, e));
-    for (int64_t m = 0; m < *n_models; m++) {
-        int64_t row = (*trial)[m];
-        int64_t t = row >= 0 && row < x->n_rows ? x->trial[row] : -1;
-        if (t < 0 || x->r->id[t] != id[m])
+    char(*name)[sizeof x->model->name] = NULL;
+    H5Tset_size(text, sizeof *name);
+    enum err_code rc =
+        read_all(x, "/alignment/trial", H5T_NATIVE_INT64, sizeof *row, x->n_models, &row, e);
+    if (rc == ERR_OK)
+        rc = read_all(x, "/alignment/id", H5T_NATIVE_UINT64, sizeof *id, x->n_models, &id, e);
+    if (rc == ERR_OK)
+        rc = read_all(x, "/alignment/name", text, sizeof *name, x->n_models, &name, e);
+    h5_release(text);
+    TRY(rc);
+    x->model = arena_array(x->arena, (size_t)x->n_models, sizeof *x->model);
+    if (!x->model) return nomem(x, e);
+    for (int64_t m = 0; m < x->n_models; m++) {
+        int64_t t = row[m] >= 0 && row[m] < x->n_rows ? x->trial[row[m]] : -1;
+        if (row[m] >= 0 && (t < 0 || x->r->id[t] != id[m]))
             return ERR(e, ERR_FORMAT,
                        "%s: model %lld is no trial of this store; run align again", x->path,
                        (long long)m);
-        (*trial)[m] = t;
+        x->model[m] = (struct results_model){.id = id[m], .trial = t};
+        memcpy(x->model[m].name, name[m], sizeof x->model[m].name - 1);
     }
     return ERR_OK;
 }
@@ -423,24 +437,22 @@ static enum err_code read_layers(struct reader *x, struct err *e)
 
 static bool is_measure(const char *name)
 {
-    return strcmp(name, "trial") != 0 && strcmp(name, "id") != 0 && strcmp(name, "model") != 0;
+    return strcmp(name, "trial") != 0 && strcmp(name, "id") != 0 && strcmp(name, "name") != 0;
 }
 
 static enum err_code read_alignments(struct reader *x, struct err *e)
 {
     char **name;
     int n = 0;
-    int64_t n_models = 0, *trial = NULL;
     TRY(wanted_names(x, "/alignment", is_measure, &name, &n, e));
-    TRY(read_models(x, &n_models, &trial, e));
+    TRY(read_models(x, e));
     TRY(read_layers(x, e));
     x->r->alignment = arena_array(x->arena, (size_t)n, sizeof *x->r->alignment);
     if (!x->r->alignment) return nomem(x, e);
     x->r->n_alignments = n;
     for (int i = 0; i < n; i++) {
         struct results_alignment *a = &x->r->alignment[i];
-        a->n_models = n_models;
-        a->trial = trial;
+        a->n_models = x->n_models;
         TRY(read_measure(x, name[i], a, e));
     }
     return ERR_OK;
@@ -501,6 +513,17 @@ static enum err_code read_file(struct reader *x, const char *path,
     return rc;
 }
 
+/* Rows for what is no trial, and the rows of the models of alignments. */
+static enum err_code add_models(struct reader *x, struct err *e)
+{
+    TRY(results_add_models(x->r, x->arena, x->model, x->n_models, e));
+    int64_t *trial = arena_array(x->arena, (size_t)x->n_models, sizeof *trial);
+    if (!trial) return nomem(x, e);
+    for (int64_t m = 0; m < x->n_models; m++) trial[m] = x->model[m].trial;
+    for (int i = 0; i < x->r->n_alignments; i++) x->r->alignment[i].trial = trial;
+    return ERR_OK;
+}
+
 enum err_code results_read(const char *store_path, struct results **out, struct err *e)
 {
     h5_quiet(); /* failures are reported in our words */
@@ -518,6 +541,7 @@ enum err_code results_read(const char *store_path, struct results **out, struct 
     if (rc == ERR_OK) rc = read_states(&x, store_path, e);
     if (rc == ERR_OK && access(aligned, F_OK) == 0)
         rc = read_file(&x, aligned, read_alignments, e);
+    if (rc == ERR_OK) rc = add_models(&x, e);
     arena_clear(&x.scratch);
     if (rc == ERR_OK)
         *out = r;
@@ -532,51 +556,4 @@ void results_destroy(struct results *r)
     arena_clear(&r->inner->arena);
     free(r->inner);
     free(r);
-}
-
-/* ---- questions ---- */
-
-const struct results_axis *results_axis(const struct results *r, const char *name)
-{
-    for (int i = 0; i < r->n_axes; i++)
-        if (strcmp(r->axis[i].name, name) == 0) return &r->axis[i];
-    return NULL;
-}
-
-const struct results_metric *results_metric(const struct results *r, const char *name)
-{
-    for (int i = 0; i < r->n_metrics; i++)
-        if (strcmp(r->metric[i].name, name) == 0) return &r->metric[i];
-    return NULL;
-}
-
-const struct results_alignment *results_alignment(const struct results *r, const char *measure)
-{
-    for (int i = 0; i < r->n_alignments; i++)
-        if (strcmp(r->alignment[i].measure, measure) == 0) return &r->alignment[i];
-    return NULL;
-}
-
-int64_t results_last_record(const struct results *r, int64_t trial)
-{
-    const double *step = r->metric[0].value + trial * r->n_records;
-    int64_t last = r->n_records - 1;
-    while (last >= 0 && isnan(step[last])) last--;
-    return last;
-}
-
-double results_at(const struct results *r, const struct results_metric *m, int64_t trial,
-                  int64_t record)
-{
-    return record < 0 ? NAN : m->value[trial * r->n_records + record];
-}
-
-double results_last(const struct results *r, const struct results_metric *m, int64_t trial)
-{
-    return results_at(r, m, trial, results_last_record(r, trial));
-}
-
-const char *results_number(double value, char buffer[32])
-{
-    return text_double(value + 0.0, buffer); /* no "-0" */
 }

@@ -33,7 +33,7 @@ struct results_metric {
 struct results_alignment {
     char measure[64];
     int64_t n_models;
-    int64_t *trial;             /* [n_models] rows of the table */
+    int64_t *trial;             /* [n_models] rows of the table, not all of them trials */
     double *score;              /* [n_models, n_models] */
     int32_t *layer_a, *layer_b; /* [n_models, n_models] best pair of layers, or -1 */
 };
@@ -51,7 +51,7 @@ struct results {
     const char *path; /* of the store */
     char name[64];    /* of the sweep */
     int64_t n_trials, n_records;
-    int64_t *row; /* in the store */
+    int64_t *row; /* in the store; -1: a model that is no trial, see results_models.h */
     uint64_t *id, *seed;
     uint8_t *state; /* enum trial_state */
     double *seconds;

@@ -85,6 +85,7 @@ static enum err_code read_array(const struct results *r, hid_t file, const char 
 {
     char group[80], class[160];
     int n = 0;
+    if (r->row[trial] < 0) return ERR_OK; /* no trial: it left none */
     bool plain = *name && strlen(name) < TASK_NAME && !strchr(name, '/');
     snprintf(group, sizeof group, "/arrays/%.64s", name);
     char **sizes = plain ? h5_names(file, group, scratch, &n) : NULL;

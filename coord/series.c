@@ -117,7 +117,7 @@ static enum err_code choose_trials(struct collector *c, struct err *e)
     c->seed = arena_array(&c->scratch, (size_t)c->r->n_trials, sizeof *c->seed);
     if (!c->trial || !c->seed) return nomem(e);
     for (int64_t t = 0; t < c->r->n_trials; t++) {
-        if (!filter_match(c->r, filter, t)) continue;
+        if (c->r->row[t] < 0 || !filter_match(c->r, filter, t)) continue; /* no trial */
         if (c->query->only && c->query->only->number[t] != c->query->only_value) continue;
         c->seed[c->n] = (double)c->r->seed[t];
         c->trial[c->n++] = t;
