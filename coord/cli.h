@@ -71,12 +71,6 @@ enum err_code cli_sweep(const struct options *o, const char *name, const char *t
  * printed to stderr, *status is the exit status and nothing is returned. Local. */
 bool cli_plan(const struct options *o, struct sweep **sweep, struct plan **plan, int *status);
 
-/* The sweep that a store was last run with: STORE.d/sweep.yaml, or without it the store's provenance;
- * e names the store. Local. */
-struct results;
-enum err_code cli_stored_sweep(const struct results *r, const char *store, struct sweep **out,
-                               struct err *e);
-
 /* The store a verb works on: -o, or NAME.h5 of the sweep file "NAME.yaml" in this folder. */
 const char *cli_store(const struct options *o, const char *sweep_path, char *out, size_t size);
 

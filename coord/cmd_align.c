@@ -11,6 +11,7 @@
 #include "coord/launch.h"
 #include "coord/results.h"
 #include "coord/run.h"
+#include "coord/sweep_stored.h"
 #include "linalg/alignment.h"
 
 /* The measures of --measure, comma-separated, instead of those in spec. */
@@ -57,7 +58,7 @@ static enum err_code spec_collect(const struct options *o, struct analysis_spec 
     struct results *r = NULL;
     struct sweep *sweep = NULL;
     TRY(results_read(o->arg[0], &r, e));
-    enum err_code code = cli_stored_sweep(r, o->arg[0], &sweep, e);
+    enum err_code code = sweep_stored(r, o->arg[0], &sweep, e);
     results_destroy(r);
     TRY(code);
     *spec = sweep->analysis;

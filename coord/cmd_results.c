@@ -9,6 +9,7 @@
 #include "coord/report.h"
 #include "coord/results.h"
 #include "coord/sweep.h"
+#include "coord/sweep_stored.h"
 
 static enum err_code export_to(const struct options *o, const struct results *r, struct err *e)
 {
@@ -47,7 +48,7 @@ int cmd_report(const struct options *o)
     struct sweep *sweep = NULL;
     const char *dir = o->output ? o->output : "report";
     enum err_code code = results_read(o->arg[0], &r, &e);
-    if (code == ERR_OK) code = cli_stored_sweep(r, o->arg[0], &sweep, &e);
+    if (code == ERR_OK) code = sweep_stored(r, o->arg[0], &sweep, &e);
     struct text summary = {0};
     if (code == ERR_OK) code = report_write(r, &sweep->report, dir, &summary, &e);
     if (code == ERR_OK && !o->quiet)

@@ -6,6 +6,7 @@
 
 #include "coord/cli.h"
 #include "coord/scaling.h"
+#include "coord/sweep_stored.h"
 
 /* Copies a word of the command line; false if it is too long. NULL leaves it as it is. */
 static bool take(const char *word, char *out, size_t size)
@@ -60,7 +61,7 @@ int cmd_scaling(const struct options *o)
     json_t *document = NULL;
     int n;
     enum err_code rc = results_read(o->arg[0], &r, &e);
-    if (rc == ERR_OK) rc = cli_stored_sweep(r, o->arg[0], &sweep, &e);
+    if (rc == ERR_OK) rc = sweep_stored(r, o->arg[0], &sweep, &e);
     results_destroy(r);
     if (rc == ERR_OK) rc = specs(o, sweep, &one, &spec, &n, &e);
     if (rc == ERR_OK) rc = scaling_store(o->arg[0], sweep, n, spec, &document, &e);

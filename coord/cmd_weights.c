@@ -12,6 +12,7 @@
 #include "coord/setting.h"
 #include "coord/state.h"
 #include "coord/store.h"
+#include "coord/sweep_stored.h"
 #include "worker/parent.h"
 #include "worker/worker.h"
 
@@ -106,7 +107,7 @@ int cmd_weights(const struct options *o)
     if (code == ERR_OK) code = results_read(w.store, &r, &e);
     w.r = r;
     if (code == ERR_OK) code = find_trial(&w, o->arg[1], &e);
-    if (code == ERR_OK) code = cli_stored_sweep(r, w.store, &sweep, &e);
+    if (code == ERR_OK) code = sweep_stored(r, w.store, &sweep, &e);
     if (code == ERR_OK) code = plan_create(sweep, &plan, &e);
     if (code == ERR_OK) code = write_file(&w, plan, o->output, &e);
     plan_destroy(plan);

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "coord/cli.h"
 #include "coord/figure_pairs.h"
 #include "coord/figure_plot.h"
 #include "coord/filter.h"
 #include "coord/scaling.h"
+#include "coord/sweep_stored.h"
 #include "linalg/correlation.h"
 
 struct trend {
@@ -39,7 +39,7 @@ static enum err_code read_params(struct trend *d, const struct results *r, struc
     struct sweep *sweep;
     double *params = arena_array(&t->arena, (size_t)r->n_trials + 1, sizeof *params);
     if (!params) return ERR(e, ERR_NOMEM, "no memory for a trend");
-    TRY(cli_stored_sweep(r, r->path, &sweep, e));
+    TRY(sweep_stored(r, r->path, &sweep, e));
     enum err_code rc = scaling_params(sweep, r, params, e);
     sweep_destroy(sweep);
     for (int64_t i = 0; i < t->n && rc == ERR_OK; i++) d->point[i].x = params[t->trial[i]];
