@@ -144,6 +144,30 @@ START_TEST(test_handle_wants_them_once)
 }
 END_TEST
 
+/* What a killed writer leaves: the next handle writes them whole. */
+START_TEST(test_half_written_inputs_are_unknown_until_written_again)
+{
+    int64_t row[64];
+    float input[3 * FAKE_INPUT];
+    const struct plan *p = fake_plan();
+    prepared(p, row);
+    for (int i = 0; i < 3 * FAKE_INPUT; i++) input[i] = fake_input(i);
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t d = H5Dopen2(file, "probe/test/inputs", H5P_DEFAULT), space = H5Dget_space(d);
+    hsize_t start[] = {0, 0}, count[] = {3, FAKE_INPUT};
+    H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL);
+    hid_t memory = H5Screate_simple(2, count, NULL);
+    ck_assert_int_ge(H5Dwrite(d, H5T_NATIVE_FLOAT, memory, space, H5P_DEFAULT, input), 0);
+    H5Sclose(memory);
+    H5Sclose(space);
+    H5Dclose(d);
+    H5Fclose(file);
+    ck_assert_ptr_null(read_probes().inputs);
+    write_trials(p, row, 0, 1);
+    check_file(true);
+}
+END_TEST
+
 START_TEST(test_no_classes_are_no_labels)
 {
     int64_t row[64];
@@ -357,6 +381,7 @@ int main(void)
     tcase_add_test(c, test_labels_of_other_length_are_refused);
     tcase_add_test(c, test_unknown_until_a_trial_has_written_them);
     tcase_add_test(c, test_handle_wants_them_once);
+    tcase_add_test(c, test_half_written_inputs_are_unknown_until_written_again);
     tcase_add_test(c, test_no_classes_are_no_labels);
     tcase_add_test(c, test_setting_of_the_data_leaves_them_unknown);
     tcase_add_test(c, test_own_path_of_the_set_does_not_vary);
