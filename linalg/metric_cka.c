@@ -54,12 +54,23 @@ static void u_centre(const double *x, int64_t n, int64_t d, double *shift)
         shift[i] = total / (2 * (m - 1) * (m - 2)) - shift[i] / (m - 2);
 }
 
+/* Scores do not depend on the size of features but by the epsilon of the released code; of large
+ * or small ones the fourth power, which is summed, is no number of single precision. */
+static void scale_for_single(double *x, int64_t count)
+{
+    double largest = 0;
+    for (int64_t i = 0; i < count; i++) largest = fmax(largest, fabs(x[i]));
+    double unit = features_unit(largest);
+    for (int64_t i = 0; i < count; i++) x[i] *= unit;
+}
+
 static enum err_code centred_make(const struct form_shape *s, double *x, void *form,
                                   struct err *e)
 {
     struct centred *c = form;
     (void)e;
     features_centre(x, s->n, s->d);
+    if (s->single && s->epsilon == 0) scale_for_single(x, s->n * s->d);
     *c = (struct centred){.n = s->n, .d = s->d};
     c->trace = features_dot(x, x, s->n * s->d);
     u_centre(x, s->n, s->d, shifts(c));
