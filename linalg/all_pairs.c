@@ -67,6 +67,9 @@ void pairs_calibrate(const struct alignment_null *null, const struct alignment_t
     const struct alignment_measure *m = task->measure;
     struct alignment_options o = {.k = task->k};
     struct calibration_rule rule = {null->alpha, alignment_best(m, &o), m->distance};
+    double rounding = 1e-11 * fmax(1, fabs(p->score)); /* equal but for it is equal */
+    for (int64_t t = 0; t < null->count; t++)
+        if (fabs(sample[t] - p->score) <= rounding) sample[t] = p->score;
     struct calibration c = calibration_of(&rule, p->score, null->count, sample);
     p->p_value = c.p;
     p->threshold = c.threshold;
