@@ -382,7 +382,8 @@ static enum err_code read_models(struct reader *x, struct err *e)
         read_all(x, "/alignment/trial", H5T_NATIVE_INT64, sizeof *row, x->n_models, &row, e);
     if (rc == ERR_OK)
         rc = read_all(x, "/alignment/id", H5T_NATIVE_UINT64, sizeof *id, x->n_models, &id, e);
-    if (rc == ERR_OK)
+    /* Files of trials alone had no names once. */
+    if (rc == ERR_OK && H5Lexists(x->file, "/alignment/name", H5P_DEFAULT) > 0)
         rc = read_all(x, "/alignment/name", text, sizeof *name, x->n_models, &name, e);
     h5_release(text);
     TRY(rc);
@@ -395,7 +396,7 @@ static enum err_code read_models(struct reader *x, struct err *e)
                        "%s: model %lld is no trial of this store; run align again", x->path,
                        (long long)m);
         x->model[m] = (struct results_model){.id = id[m], .trial = t};
-        memcpy(x->model[m].name, name[m], sizeof x->model[m].name - 1);
+        if (name) memcpy(x->model[m].name, name[m], sizeof x->model[m].name - 1);
     }
     return ERR_OK;
 }

@@ -295,7 +295,7 @@ static const struct alignment_measure measures[] = {
     {
         .row = {"rsa_spearman", "the same with Spearman's rank correlation",
                 "Kriegeskorte et al. 2008; Nili et al. 2014"},
-        .formula = "as rsa; ties (to single precision) have their mean rank",
+        .formula = "as rsa; ties (to 2^-24) have their mean rank",
         .invariances = "isotropic scaling, permutation of features",
         .cost = "n^2 d + n^2 log n a representation, n^2 / 2 a pair",
         .symmetric = true,

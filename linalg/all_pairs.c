@@ -67,6 +67,9 @@ void pairs_calibrate(const struct alignment_null *null, const struct alignment_t
     const struct alignment_measure *m = task->measure;
     struct alignment_options o = {.k = task->k};
     struct calibration_rule rule = {null->alpha, alignment_best(m, &o), m->distance};
+    double rounding = 1e-11 * fmax(1, fabs(p->score)); /* equal but for it is equal */
+    for (int64_t t = 0; t < null->count; t++)
+        if (fabs(sample[t] - p->score) <= rounding) sample[t] = p->score;
     struct calibration c = calibration_of(&rule, p->score, null->count, sample);
     p->p_value = c.p;
     p->threshold = c.threshold;
@@ -102,6 +105,7 @@ struct walk {
     void *scratch;
     double *null, *z; /* [pairs of one visitor, K], [K] */
     int64_t null_room;
+    int32_t *inverse; /* [n] */
 };
 
 static struct form_side side_of(const struct member *x, int64_t c, int64_t k)
@@ -190,12 +194,34 @@ static void permute_member(struct walk *w, const struct member *x, const int32_t
     }
 }
 
-/* Scores of the pairs [begin, out->count) with the visitor's rows permuted. */
+/* Scores of the pairs [begin, out->count) that the visitor is the lower of, or those that it is
+ * not, with its rows permuted, into sample[., K]. */
+static void sample_pairs(struct walk *w, const struct member *visitor, bool is_lower,
+                         const int32_t *perm, int64_t begin, const struct alignment_pairs *out,
+                         double *sample)
+{
+    struct member permuted = {0};
+    for (int64_t i = begin; i < out->count; i++, sample += w->run->null->count) {
+        const struct alignment_pair *p = &out->pair[i];
+        bool visits_b = p->b == visitor->number;
+        int64_t number = visits_b ? p->a : p->b;
+        if ((visitor->number < number) != is_lower) continue;
+        if (!permuted.form) permute_member(w, visitor, perm, &permuted);
+        struct member own = own_member(w, number - w->run->groups->first_a - w->own.first);
+        *sample = best_layers(w, &w->run->task[p->task], visits_b ? &own : &permuted,
+                              visits_b ? &permuted : &own)
+                      .score;
+    }
+}
+
+/* Calibrates the pairs [begin, out->count). It is the model with the higher number whose rows are
+ * permuted, whoever visits: where the visitor is the lower one it is permuted the other way
+ * round, to the same effect. */
 static enum err_code calibrate_pairs(struct walk *w, const struct member *visitor,
                                      int64_t begin, struct alignment_pairs *out, struct err *e)
 {
     const struct alignment_null *null = w->run->null;
-    int64_t count = out->count - begin;
+    int64_t count = out->count - begin, n = w->run->groups->a->n;
     if (count * null->count > w->null_room) {
         free(w->null);
         w->null_room = count * null->count;
@@ -204,18 +230,10 @@ static enum err_code calibrate_pairs(struct walk *w, const struct member *visito
             return ERR(e, ERR_NOMEM, "no memory for the null of %lld pairs", (long long)count);
     }
     for (int64_t k = 0; k < null->count; k++) {
-        struct member permuted;
-        permute_member(w, visitor, null->perm + k * w->run->groups->a->n, &permuted);
-        for (int64_t i = 0; i < count; i++) {
-            const struct alignment_pair *p = &out->pair[begin + i];
-            bool visits_b = p->b == visitor->number;
-            int64_t number = visits_b ? p->a : p->b;
-            struct member own = own_member(w, number - w->run->groups->first_a - w->own.first);
-            w->null[i * null->count + k] =
-                best_layers(w, &w->run->task[p->task], visits_b ? &own : &permuted,
-                            visits_b ? &permuted : &own)
-                    .score;
-        }
+        const int32_t *perm = null->perm + k * n;
+        for (int64_t i = 0; i < n; i++) w->inverse[perm[i]] = (int32_t)i;
+        sample_pairs(w, visitor, false, perm, begin, out, w->null + k);
+        sample_pairs(w, visitor, true, w->inverse, begin, out, w->null + k);
     }
     for (int64_t i = 0; i < count; i++) {
         struct alignment_pair *p = &out->pair[begin + i];
@@ -319,7 +337,8 @@ static enum err_code walk_init(struct walk *w, const struct form *kind, int64_t 
     w->permuted = malloc(model + 8);
     w->scratch = malloc(scratch + 8);
     w->z = malloc((size_t)(r->null->count + 1) * sizeof *w->z);
-    if (!w->visiting || !w->next || !w->permuted || !w->scratch || !w->z)
+    w->inverse = malloc((size_t)r->groups->a->n * sizeof *w->inverse);
+    if (!w->visiting || !w->next || !w->permuted || !w->scratch || !w->z || !w->inverse)
         return ERR(e, ERR_NOMEM, "no memory for %.3g GB of %s", 2e-9 * (double)bytes,
                    kind->name);
     struct bank *mine = &w->bank[r->rank];
@@ -339,7 +358,7 @@ static void walk_clear(struct walk *w)
     for (int p = 0; p < w->run->size && w->bank; p++) bank_clear(&w->bank[p]);
     bank_clear(&w->own);
     free(w->bank), free(w->visiting), free(w->next), free(w->permuted), free(w->scratch);
-    free(w->null), free(w->z);
+    free(w->null), free(w->z), free(w->inverse);
 }
 
 /* Tasks that share a form, by pairs. Collective. */

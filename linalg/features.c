@@ -230,6 +230,13 @@ void features_prepare(const struct alignment_model *m, int layer, int64_t n,
     normalizations[o->normalize].apply(x, n, d);
 }
 
+double features_unit(double largest)
+{
+    int exponent = 0;
+    if (isfinite(largest)) frexp(largest, &exponent);
+    return ldexp(1, -exponent);
+}
+
 bool features_finite(const double *x, int64_t count)
 {
     double sum = 0;

@@ -35,6 +35,9 @@ void features_centre(double *x, int64_t n, int64_t d);
  * computed, and dot(a, b) = dot(b, a). Local. */
 double features_dot(const double *a, const double *b, int64_t d);
 
+/* The power of two that scales numbers of at most this size to at most 1; 1 for 0. Local. */
+double features_unit(double largest);
+
 /* Are all numbers finite? Local. */
 bool features_finite(const double *x, int64_t count);
 

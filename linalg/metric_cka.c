@@ -4,6 +4,7 @@
  * rounding (unbiased: U-centring ignores what is added per row and per column). Two ways give
  * the same: by tiles of the Gram matrices (gram.h), and by the products A'B of features, which
  * are cheaper where there are few. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,6 @@
 struct centred {
     int64_t n, d;
     double trace; /* of the Gram matrix */
-    double grand; /* RBF: mean of the kernel */
     double scale; /* RBF: 1 / (2 sigma^2) */
 };
 
@@ -54,12 +54,23 @@ static void u_centre(const double *x, int64_t n, int64_t d, double *shift)
         shift[i] = total / (2 * (m - 1) * (m - 2)) - shift[i] / (m - 2);
 }
 
+/* Scores do not depend on the size of features but by the epsilon of the released code; of large
+ * or small ones the fourth power, which is summed, is no number of single precision. */
+static void scale_for_single(double *x, int64_t count)
+{
+    double largest = 0;
+    for (int64_t i = 0; i < count; i++) largest = fmax(largest, fabs(x[i]));
+    double unit = features_unit(largest);
+    for (int64_t i = 0; i < count; i++) x[i] *= unit;
+}
+
 static enum err_code centred_make(const struct form_shape *s, double *x, void *form,
                                   struct err *e)
 {
     struct centred *c = form;
     (void)e;
     features_centre(x, s->n, s->d);
+    if (s->single && s->epsilon == 0) scale_for_single(x, s->n * s->d);
     *c = (struct centred){.n = s->n, .d = s->d};
     c->trace = features_dot(x, x, s->n * s->d);
     u_centre(x, s->n, s->d, shifts(c));
@@ -152,7 +163,7 @@ const struct gram gram_cka_unbiased = {&form_centred, tile_unbiased, tile_unbias
 
 enum { RBF_ROWS = 128 }; /* of a panel; the same everywhere, so that bits are */
 
-/* panel[rows, n] of squared distances. square[n] of the rows. */
+/* panel[rows, n] of squared distances, 0 where they are rounding. square[n] of the rows. */
 static void distances(const double *x, const double *square, int64_t n, int64_t d, int64_t i0,
                       int64_t rows, double *panel)
 {
@@ -162,7 +173,9 @@ static void distances(const double *x, const double *square, int64_t n, int64_t 
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < n; j++) {
             double *at = &panel[i * n + j];
-            *at = i0 + i == j ? 0 : fmax(*at + square[i0 + i] + square[j], 0);
+            double sizes = square[i0 + i] + square[j], distance = *at + sizes;
+            bool real = i0 + i != j && distance > DBL_EPSILON * (double)(d + 4) * sizes;
+            *at = real ? distance : 0;
         }
 }
 
@@ -215,7 +228,6 @@ static void rbf_centre(struct centred *c, const double *square, double *panel)
             grand += sum / (double)(n * n);
         }
     }
-    c->trace = (double)n * (1 - grand);
     for (int64_t i = 0; i < n; i++) shift[i] = grand / 2 - shift[i];
 }
 
@@ -283,7 +295,14 @@ static void tile_rbf(const struct form_shape *s, const void *form, int64_t i0, i
     }
 }
 
-const struct gram gram_cka_rbf = {&form_rbf, tile_rbf, NULL, NULL, rounding_of_trace};
+/* Entries are at most 1, and rounded so: also where all are close to 1. */
+static double rounding_of_kernel(const struct form_shape *s, const void *form)
+{
+    (void)form;
+    return 1e-26 * (double)s->n * (double)s->n;
+}
+
+const struct gram gram_cka_rbf = {&form_rbf, tile_rbf, NULL, NULL, rounding_of_kernel};
 
 /* ---- by products of features ---- */
 

@@ -110,7 +110,7 @@ static size_t ranks_size(const struct form_shape *s)
 }
 
 struct entry {
-    float value; /* single precision: what differs by less is a tie */
+    int32_t value; /* correlation in units of 2^-24: what differs by less is a tie */
     int32_t place;
 };
 
@@ -150,7 +150,8 @@ static enum err_code ranks_make(const struct form_shape *s, double *x, void *for
             for (int64_t i = i0; i < i0 + rows; i++)
                 for (int64_t j = i + 1; j < n; j++) {
                     int64_t at = place(n, i, j);
-                    entry[at] = (struct entry){(float)panel[(i - i0) * n + j], (int32_t)at};
+                    double value = rint(panel[(i - i0) * n + j] * 0x1p24);
+                    entry[at] = (struct entry){(int32_t)value, (int32_t)at};
                 }
         }
         qsort(entry, (size_t)count, sizeof *entry, ascending);

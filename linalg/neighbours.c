@@ -78,7 +78,8 @@ static void take_row(struct neighbours_search *w, int64_t place)
 {
     if (w->single) {
         const float *s = (const float *)w->panel + place * w->n;
-        for (int64_t j = 0; j < w->n; j++) w->row[j] = (double)s[j] + w->lift[j];
+        double unit = w->scale * w->scale;
+        for (int64_t j = 0; j < w->n; j++) w->row[j] = (double)s[j] / unit + w->lift[j];
     } else {
         memcpy(w->row, (const double *)w->panel + place * w->n, (size_t)w->n * sizeof *w->row);
     }
@@ -91,8 +92,9 @@ static double error_of(const struct neighbours_search *w, int64_t i)
 {
     double terms = (double)(w->d + 4);
     if (!w->single) return DBL_EPSILON * terms * w->norm[i] * w->longest;
-    double sizes = w->norm[i] * w->longest;
-    return (double)FLT_EPSILON * terms * sizes + 4 * DBL_EPSILON * terms * w->lift[w->n];
+    double small = (double)FLT_MIN / (w->scale * w->scale); /* what underflows is lost */
+    return terms * ((double)FLT_EPSILON * w->norm[i] * w->longest + small +
+                    4 * DBL_EPSILON * w->lift[w->n]);
 }
 
 void neighbours_search_rows(struct neighbours_search *w, neighbours_found *found, void *self)
@@ -108,7 +110,8 @@ void neighbours_search_rows(struct neighbours_search *w, neighbours_found *found
 }
 
 /* x_i . x_j = (x_i - m) . (x_j - m) + m . x_j + (a number of row i): the large part of features
- * with an offset is kept in double. lift[n] holds the largest of what was taken apart. */
+ * with an offset is kept in double, and the others are scaled so that products neither overflow
+ * nor vanish. lift[n] holds the largest of what was taken apart. */
 static bool prepare_single(struct neighbours_search *w)
 {
     int64_t n = w->n, d = w->d;
@@ -118,14 +121,17 @@ static bool prepare_single(struct neighbours_search *w)
     if (!single || !mean || !w->lift) return false;
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < d; j++) mean[j] += w->x[i * d + j] / (double)n;
-    double most = features_dot(mean, mean, d);
+    double most = features_dot(mean, mean, d), largest = 0;
     for (int64_t i = 0; i < n; i++) {
         const double *x = w->x + i * d;
         w->lift[i] = features_dot(mean, x, d);
         most = fmax(most, features_dot(x, x, d));
-        for (int64_t j = 0; j < d; j++) single[i * d + j] = (float)(x[j] - mean[j]);
+        for (int64_t j = 0; j < d; j++) largest = fmax(largest, fabs(x[j] - mean[j]));
     }
     w->lift[n] = most;
+    w->scale = features_unit(largest);
+    for (int64_t i = 0; i < n * d; i++)
+        single[i] = (float)((w->x[i] - mean[i % d]) * w->scale);
     w->single = single;
     return true;
 }
@@ -147,7 +153,7 @@ bool neighbours_search_init(struct neighbours_search *w, const struct form_shape
         for (int64_t j = 0; j < s->d && w->single; j++)
             square += (double)w->single[i * s->d + j] * (double)w->single[i * s->d + j];
         if (!w->single) square = features_dot(x + i * s->d, x + i * s->d, s->d);
-        w->norm[i] = sqrt(square);
+        w->norm[i] = sqrt(square) / (w->single ? w->scale : 1);
         w->longest = fmax(w->longest, w->norm[i]);
     }
     return true;

@@ -21,7 +21,8 @@ struct near {
 struct neighbours_search {
     int64_t n, d, k;
     const double *x;
-    const float *single; /* x less its mean row, or NULL: in double precision */
+    const float *single; /* x less its mean row, scaled; or NULL: in double precision */
+    double scale;        /* single: a power of two that makes its largest entry about 1 */
     double *lift;        /* [n]; single: what the mean row adds to a similarity */
     double *row;         /* [n] similarities of one row, approximate */
     double *norm;        /* [n] of the rows that the panel is made of */
