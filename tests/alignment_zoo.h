@@ -115,6 +115,20 @@ static inline struct zoo zoo_random(uint64_t seed, int64_t n, int models, bool p
 
 /* ---- the engine ---- */
 
+struct kept {
+    struct alignment_pairs list;
+    double *most; /* [n_most] raised to what is seen; NULL without a null */
+    int64_t n_most;
+};
+
+static inline void keep_most(void *self, const struct alignment_pairs *pairs,
+                             const double *most)
+{
+    struct kept *kept = self;
+    keep_pairs(&kept->list, pairs, most);
+    for (int64_t i = 0; i < kept->n_most; i++) kept->most[i] = fmax(kept->most[i], most[i]);
+}
+
 /* All pairs of tasks on every rank; pair is to free(). most may be NULL without a null. */
 static inline struct alignment_pairs engine(MPI_Comm comm,
                                             const struct alignment_groups *groups,
@@ -123,11 +137,13 @@ static inline struct alignment_pairs engine(MPI_Comm comm,
                                             const struct alignment_null *null, double *most)
 {
     struct err e = {0};
-    struct alignment_pairs list = {0};
+    struct kept kept = {.most = most, .n_most = most ? n_tasks * null->count : 0};
+    struct alignment_sink sink = {keep_most, &kept};
     int rank;
     MPI_Comm_rank(comm, &rank);
-    enum err_code rc =
-        alignment_all_pairs(comm, groups, task, n_tasks, o, null, most, &list, &e);
+    enum err_code rc = alignment_all_pairs(comm, groups, task, n_tasks, o, null, &sink, &e);
+    struct alignment_pairs list = kept.list;
+    if (most) MPI_Bcast(most, (int)kept.n_most, MPI_DOUBLE, 0, comm);
     ck_assert_msg(rc == ERR_OK, "%s: %s", task->measure->row.name, e.text);
     if (rank != 0) ck_assert_int_eq(list.count, 0);
     MPI_Bcast(&list.count, 1, MPI_INT64_T, 0, comm);
