@@ -7,8 +7,6 @@
 #include "coord/figure_pairs.h"
 #include "coord/figure_plot.h"
 #include "coord/filter.h"
-#include "coord/scaling.h"
-#include "coord/sweep_stored.h"
 #include "linalg/correlation.h"
 
 struct trend {
@@ -32,20 +30,6 @@ enum { TREND_LEVEL = 95 }; /* percent, of the intervals */
 
 /* ---- x ---- */
 
-/* Numbers of parameters of the networks, from the sweep that the store was run with. */
-static enum err_code read_params(struct trend *d, const struct results *r, struct err *e)
-{
-    struct figure_trials *t = &d->pairs.trials;
-    struct sweep *sweep;
-    double *params = arena_array(&t->arena, (size_t)r->n_trials + 1, sizeof *params);
-    if (!params) return ERR(e, ERR_NOMEM, "no memory for a trend");
-    TRY(sweep_stored(r, r->path, &sweep, e));
-    enum err_code rc = scaling_params(sweep, r, params, e);
-    sweep_destroy(sweep);
-    for (int64_t i = 0; i < t->n && rc == ERR_OK; i++) d->point[i].x = params[t->trial[i]];
-    return rc;
-}
-
 /* The value of a setting, or of a metric at the record that `at` wants. */
 static enum err_code read_x(struct trend *d, const struct results *r, struct err *e)
 {
@@ -53,7 +37,6 @@ static enum err_code read_x(struct trend *d, const struct results *r, struct err
     const struct results_metric *metric = results_metric(r, d->spec->x);
     const struct results_axis *axis = results_axis(r, d->spec->x);
     struct expr *at;
-    if (strcmp(d->spec->x, "params") == 0) return read_params(d, r, e);
     TRY(filter_parse(r, d->spec->at, &t->arena, &at, e));
     if (!metric && !axis)
         return ERR(e, ERR_CONFIG, "x: '%s' is no metric of this store, and does not vary in it",

@@ -558,3 +558,21 @@ void results_destroy(struct results *r)
     free(r->inner);
     free(r);
 }
+
+enum err_code results_add_metric(struct results *r, const char *name, const double *value,
+                                 struct err *e)
+{
+    struct arena *a = &r->inner->arena;
+    size_t n = (size_t)r->n_metrics, rows = (size_t)r->n_trials;
+    struct results_metric *metric = arena_array(a, n + 1, sizeof *metric);
+    double *filled = arena_array(a, rows, (size_t)r->n_records * sizeof *filled);
+    if (!metric || !filled) return ERR(e, ERR_NOMEM, "no memory for the metric %s", name);
+    if (n) memcpy(metric, r->metric, n * sizeof *metric);
+    for (int64_t i = 0; i < r->n_trials * r->n_records; i++)
+        filled[i] = value[i / r->n_records];
+    snprintf(metric[n].name, sizeof metric[n].name, "%s", name);
+    metric[n].value = filled;
+    r->metric = metric;
+    r->n_metrics++;
+    return ERR_OK;
+}

@@ -81,6 +81,10 @@ const struct results_axis *results_axis(const struct results *r, const char *nam
 const struct results_metric *results_metric(const struct results *r, const char *name);
 const struct results_alignment *results_alignment(const struct results *r, const char *measure);
 
+/* Adds a metric that has one value[n_trials] a trial, at all of its records. Local. */
+enum err_code results_add_metric(struct results *r, const char *name, const double *value,
+                                 struct err *e);
+
 /* Reads an array of a trial from the store, whose file must still be there. Local. Clear it with
  * results_array_clear also after a failure.
  * errors   ERR_CONFIG: no such array, naming those there are; ERR_FORMAT, ERR_IO
