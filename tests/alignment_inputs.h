@@ -72,7 +72,7 @@ static struct pair make_pair(uint64_t seed, int64_t n, int64_t d_a, int64_t d_b,
     return out;
 }
 
-static void pair_clear(struct pair *p)
+static inline void pair_clear(struct pair *p)
 {
     free(p->x[0]);
     free(p->x[1]);
@@ -171,7 +171,7 @@ static const struct golden_case {
 };
 enum { N_GOLDEN = sizeof golden_cases / sizeof *golden_cases };
 
-static struct pair golden_pair(const struct golden_case *g)
+static inline struct pair golden_pair(const struct golden_case *g)
 {
     struct pair p = make_pair((uint64_t)g->seed, g->n, g->d_a, g->d_b, g->r, g->noise);
     if (g->edit) g->edit(&p);

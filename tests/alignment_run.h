@@ -14,7 +14,8 @@ static const struct alignment_options plain = {.normalize = ALIGN_NONE, .clip = 
 static const struct alignment_null no_null = {0};
 
 /* The pair (a, b) of a list, also where only (b, a) was taken of a symmetric measure. */
-static struct alignment_pair find_pair(const struct alignment_pairs *list, int32_t a, int32_t b)
+static inline struct alignment_pair find_pair(const struct alignment_pairs *list, int32_t a,
+                                              int32_t b)
 {
     for (int turn = 0; turn < 2; turn++)
         for (int64_t i = 0; i < list->count; i++) {
@@ -32,10 +33,10 @@ static struct alignment_pair find_pair(const struct alignment_pairs *list, int32
 
 /* All wanted pairs of a group (wanted NULL: all) on every rank, as a matrix [n_models, n_models];
  * to free(). */
-static struct alignment_pair *run_models(MPI_Comm comm, const char *measure,
-                                         struct alignment_options o,
-                                         const struct alignment_null *null,
-                                         const struct alignment_set *set)
+static inline struct alignment_pair *run_models(MPI_Comm comm, const char *measure,
+                                                struct alignment_options o,
+                                                const struct alignment_null *null,
+                                                const struct alignment_set *set)
 {
     struct err e = {0};
     struct alignment_task task;
@@ -60,8 +61,8 @@ static struct alignment_pair *run_models(MPI_Comm comm, const char *measure,
 }
 
 /* Scores of all pairs of x[count][n, d[.]], one layer a model, on every rank; to free(). */
-static double *run(MPI_Comm comm, const char *measure, struct alignment_options o, int64_t n,
-                   int count, const int64_t *d, float *const *x)
+static inline double *run(MPI_Comm comm, const char *measure, struct alignment_options o,
+                          int64_t n, int count, const int64_t *d, float *const *x)
 {
     int rank, size;
     MPI_Comm_rank(comm, &rank);
