@@ -214,7 +214,7 @@ static void sample_pairs(struct walk *w, const struct member *visitor, bool is_l
     }
 }
 
-/* Calibrates the pairs [begin, out->count). It is the model with the higher number whose rows are
+/* Calibrates the pairs [begin, out->count). It is the model of higher number whose rows are
  * permuted, whoever visits: where the visitor is the lower one it is permuted the other way
  * round, to the same effect. */
 static enum err_code calibrate_pairs(struct walk *w, const struct member *visitor,

@@ -15,9 +15,9 @@ struct alignment_task {
     int64_t k;
 };
 
-/* Permutations of the rows of the model with the higher number of each pair: the same for all its
- * layers, with the search for the best layers repeated in each. A score that equals the observed
- * one to 1e-11 counts as equal. */
+/* Permutations of the rows of the model of higher number of each pair: the same for all its
+ * layers, with the search for the best layers repeated in each. A score that equals the one
+ * observed to 1e-11 counts as equal. */
 struct alignment_null {
     int64_t count;       /* K; 0: no calibration */
     const int32_t *perm; /* [K, n], known to all ranks */

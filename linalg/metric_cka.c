@@ -54,8 +54,8 @@ static void u_centre(const double *x, int64_t n, int64_t d, double *shift)
         shift[i] = total / (2 * (m - 1) * (m - 2)) - shift[i] / (m - 2);
 }
 
-/* Scores do not depend on the size of features but by the epsilon of the released code; of large
- * or small ones the fourth power, which is summed, is no number of single precision. */
+/* Scores depend on the size of features by the epsilon of the released code alone; of large or
+ * small ones the fourth power, which is summed, is no number of single precision. */
 static void scale_for_single(double *x, int64_t count)
 {
     double largest = 0;

@@ -207,6 +207,13 @@ static double reverse(const struct both *p, int64_t i, int64_t j)
     return 0;
 }
 
+/* Sum of three terms; 0 where that is their rounding. */
+static double sum_of(double a, double b, double c)
+{
+    double sum = a + b + c;
+    return fabs(sum) > 1e-13 * (fabs(a) + fabs(b) + fabs(c)) ? sum : 0;
+}
+
 /* HSIC, unbiased, of M o K and M o L with M_ij = 1 where j is a neighbour of i on both sides. */
 static double masked_hsic(const struct both *p, void *scratch)
 {
@@ -236,8 +243,16 @@ static double masked_hsic(const struct both *p, void *scratch)
         all_l += m.row_l[i];
         cross += m.column_k[i] * m.row_l[i];
     }
-    return (m.product + all_k * all_l / ((size - 1) * (size - 2)) - 2 * cross / (size - 2)) /
-           (size * (size - 3));
+    double sum =
+        sum_of(m.product, all_k * all_l / ((size - 1) * (size - 2)), -2 * cross / (size - 2));
+    return sum / (size * (size - 3));
+}
+
+/* A similarity less the mean of its row; 0 where that is rounding. */
+static double centred(double similarity, double mean)
+{
+    double out = similarity - mean;
+    return fabs(out) > 1e-13 * fabs(mean) ? out : 0;
 }
 
 /* Sum over the same pairs of K and L less the mean of their row. */
@@ -250,8 +265,9 @@ static double masked_centred(const struct both *p, void *scratch)
         mark_list(mark, x, p->k, true);
         for (int64_t j = 0; j < p->k; j++)
             if (mark[y[j]])
-                sum += (p->similarity_a[i * p->stride_a + mark[y[j]] - 1] - p->mean_a[i]) *
-                       (p->similarity_b[i * p->stride_b + j] - p->mean_b[i]);
+                sum +=
+                    centred(p->similarity_a[i * p->stride_a + mark[y[j]] - 1], p->mean_a[i]) *
+                    centred(p->similarity_b[i * p->stride_b + j], p->mean_b[i]);
         mark_list(mark, x, p->k, false);
     }
     return sum;

@@ -30,6 +30,14 @@ struct bound {
     struct alignment_set set;
 };
 
+/* The last layer of a model, and others of as many features as there are classes. */
+static inline bool is_logits(const struct zoo *w, int layer)
+{
+    bool last = false;
+    for (int m = 0; m < w->n_models; m++) last = last || w->first[m + 1] == layer + 1;
+    return last || w->d[layer] == ZOO_CLASSES;
+}
+
 static inline void zoo_bind(struct bound *b, const struct zoo *w, MPI_Comm comm)
 {
     int rank, size;
@@ -42,7 +50,7 @@ static inline void zoo_bind(struct bound *b, const struct zoo *w, MPI_Comm comm)
         for (int l = 0; l < count; l++) {
             int at = w->first[m] + l;
             b->layer[at] = (struct representation){w->d[at], own ? w->x[at] : NULL, l == 0,
-                                                   l == count - 1};
+                                                   is_logits(w, at)};
         }
     }
     b->set = (struct alignment_set){w->n, w->n_models, b->model};
@@ -105,6 +113,7 @@ static inline struct zoo zoo_random(uint64_t seed, int64_t n, int models, bool p
         if (plain_only)
             for (int l = 0; l < count; l++) d[l] = d[l] < 3 ? 4 : d[l];
         if (m != 1) d[count - 1] = ZOO_CLASSES;
+        if (count == 4) d[1] = ZOO_CLASSES;
         zoo_add(&w, count, d);
         for (int l = w.first[m]; l < w.first[m + 1]; l++)
             zoo_fill(&w, l, plain_only ? 0 : (int)((lcg_u32(&s) >> 8) % 8), z, &s);

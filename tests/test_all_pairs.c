@@ -78,7 +78,8 @@ static bool is_no_pair(const struct by_hand *h, int a, int i, int b, int j)
 {
     int layers_a = h->w->first[a + 1] - h->w->first[a];
     int layers_b = h->w->first[b + 1] - h->w->first[b];
-    if (h->task->measure->predictions) return i < layers_a - 1 || j < layers_b - 1;
+    if (h->task->measure->predictions)
+        return !is_logits(h->w, h->w->first[a] + i) || !is_logits(h->w, h->w->first[b] + j);
     return i == 0 && j == 0 && layers_a > 1 && layers_b > 1;
 }
 
@@ -366,17 +367,25 @@ static struct zoo zoo_offset(int64_t n, int64_t d, int64_t wide, double offset)
     return w;
 }
 
+/* With more rows than a tile has, too; and their nulls. */
 START_TEST(test_both_routes_of_cka_agree)
 {
+    enum { K = 5, FEW = 61, MANY = 290 };
     const double offset = _i % 2 ? 100 : 0;
+    const int64_t n = _i < 10 ? FEW : MANY;
     struct alignment_task task[2] = {task_of("cka"), task_of("cka_unbiased")};
-    struct zoo narrow = zoo_offset(61, 6, 5, offset), wide = zoo_offset(61, 6, 90, offset);
+    struct zoo narrow = zoo_offset(n, 6, 5, offset), wide = zoo_offset(n, 6, n + 20, offset);
     struct alignment_options o = plain;
-    o.normalize = _i / 2;
+    o.normalize = _i / 2 % 5;
+    int32_t perm[K * MANY];
+    double most[2 * K] = {0};
+    for (int64_t i = 0; i < K * n; i++) /* 7 and 11 have no common factor with n */
+        perm[i] = (int32_t)((i % n * (i / n % 2 ? 7 : 11) + i / n) % n);
+    struct alignment_null null = {K, perm, 0.2};
     struct alignment_pairs by_features =
-        engine_within(MPI_COMM_WORLD, &narrow, task, 2, &o, &no_null, NULL);
+        engine_within(MPI_COMM_WORLD, &narrow, task, 2, &o, &null, most);
     struct alignment_pairs by_tiles =
-        engine_within(MPI_COMM_WORLD, &wide, task, 2, &o, &no_null, NULL);
+        engine_within(MPI_COMM_WORLD, &wide, task, 2, &o, &null, most);
     for (int t = 0; t < 2; t++)
         for (int b = 0; b < 2; b++) {
             struct alignment_pair p = find_one(&by_features, t, 0, b);
@@ -468,7 +477,7 @@ int main(int argc, char **argv)
     tcase_add_test(t, test_two_groups_give_entries_of_the_whole);
     tcase_add_test(t, test_only_wanted_pairs_are_added);
     tcase_add_loop_test(t, test_rbf_kernels_without_structure_have_no_score, 0, 8);
-    tcase_add_loop_test(t, test_both_routes_of_cka_agree, 0, 10);
+    tcase_add_loop_test(t, test_both_routes_of_cka_agree, 0, 14);
     tcase_add_loop_test(t, test_single_precision_keeps_cka, 0, 12);
     tcase_add_loop_test(t, test_single_precision_keeps_neighbours, 0, 9);
     int failed = check_run_ranks(s);

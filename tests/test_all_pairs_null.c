@@ -48,8 +48,8 @@ static struct zoo permuted_zoo(const struct zoo *w, const int32_t *perm)
 
 enum { K = 19, MODELS = 4, OTHER = 10 };
 
-/* Scores of model a as it is with b permuted, of every permutation, each on one of the ranks; and
- * of b with a. */
+/* Scores of model a as it is with b permuted, of every permutation, each on one of the ranks;
+ * and of b with a. */
 struct nulls {
     double sample[K][MODELS][MODELS][2];
 };
@@ -155,8 +155,8 @@ static void check_null(const struct zoo *w, const struct alignment_task *task,
     free(null);
 }
 
-/* Are ties broken by the index of the row? A permuted form keeps who was taken, permuted features
- * may not. */
+/* Are ties broken by the index of the row? A permuted form keeps who was taken, permuted
+ * features may not. */
 static bool breaks_ties(const struct alignment_measure *m)
 {
     return m->parameter && strcmp(m->parameter, "neighbours") == 0 &&
@@ -174,10 +174,12 @@ START_TEST(test_nulls_are_of_features_permuted_by_hand)
     tasks_of_all(3, all);
     struct alignment_task *task = &all[measure];
     bool plain_only = turn == 0 || breaks_ties(task->measure);
+    bool weighted = strcmp(task->measure->row.name, "pwcca") == 0;
+    if (weighted) n = 85; /* unique with more rows than features: see metric_local.h */
     struct zoo w = zoo_random(31 + (uint64_t)turn, n, MODELS, plain_only);
     struct alignment_options o = plain;
     o.normalize = turn == 1 ? ALIGN_CENTRE_L2 : ALIGN_NONE;
-    o.concat = turn == 1;
+    o.concat = turn == 1 && !weighted;
     int32_t *perm = permutations(9, K, n);
     struct alignment_null null = {K, perm, 0.05};
     double *most = no_most(1, K), *most_self = no_most(1, K);
