@@ -160,7 +160,38 @@ static const struct flag flags[] = {
      FLAG_BOOL,
      AT(force),
      NULL,
-     "align init"},
+     "align init import"},
+    {{"model", "name of the model", NULL}, 0, FLAG_TEXT, AT(model), "NAME", "import"},
+    {{"modality", "what it was trained on: vision, language, ...", NULL},
+     0,
+     FLAG_TEXT,
+     AT(modality),
+     "M",
+     "import"},
+    {{"layer", "array to take, in this order; may be repeated (default: all)", NULL},
+     0,
+     FLAG_LIST,
+     AT(layer),
+     "LAYER",
+     "import"},
+    {{"attr", "what else is known of it: size=7e9; may be repeated", NULL},
+     0,
+     FLAG_LIST,
+     AT(attr),
+     "KEY=VALUE",
+     "import"},
+    {{"rows", "ids of the rows: file with one a line, or an array (default: row_ids)", NULL},
+     0,
+     FLAG_TEXT,
+     AT(rows),
+     "FILE|KEY",
+     "import"},
+    {{"probe", "the rows are those of this probe set of the store, in its order", NULL},
+     0,
+     FLAG_TEXT,
+     AT(probe),
+     "SET",
+     "import"},
     {{"template", "which sweep file to write", NULL},
      0,
      FLAG_TEXT,
@@ -184,7 +215,11 @@ static enum err_code flag_set(const struct flag *f, const char *value, struct op
     switch (f->type) {
     case FLAG_BOOL: *(bool *)at = true; return ERR_OK;
     case FLAG_TEXT: *(const char **)at = value; return ERR_OK;
-    case FLAG_LIST: o->set[o->n_set++] = value; return ERR_OK;
+    case FLAG_LIST: {
+        struct option_list *list = at;
+        list->word[list->n++] = value;
+        return ERR_OK;
+    }
     case FLAG_INT: *(int64_t *)at = strtoll(value, &end, 10); break;
     case FLAG_FLOAT: *(double *)at = strtod(value, &end); break;
     }
@@ -272,8 +307,14 @@ enum err_code cli_parse(const struct verb *verb, int argc, char **argv, struct o
 {
     *o = (struct options){.epsilon = NAN, .clip = NAN};
     o->arg = calloc((size_t)argc + 1, sizeof *o->arg);
-    o->set = calloc((size_t)argc + 1, sizeof *o->set);
-    if (!o->arg || !o->set) return ERR(e, ERR_NOMEM, "no memory for the command line");
+    bool memory = o->arg != NULL;
+    for (int i = 0; i < flag_table.count; i++) {
+        if (flags[i].type != FLAG_LIST) continue;
+        struct option_list *list = (void *)((char *)o + flags[i].offset);
+        list->word = calloc((size_t)argc + 1, sizeof *list->word);
+        memory = memory && list->word;
+    }
+    if (!memory) return ERR(e, ERR_NOMEM, "no memory for the command line");
     TRY(flags_from_environment(verb, o, e));
     bool operands_only = false;
     for (int i = 0; i < argc; i++) {
@@ -293,7 +334,9 @@ enum err_code cli_parse(const struct verb *verb, int argc, char **argv, struct o
 void cli_clear(struct options *o)
 {
     free(o->arg);
-    free(o->set);
+    for (int i = 0; i < flag_table.count; i++)
+        if (flags[i].type == FLAG_LIST)
+            free(((struct option_list *)((char *)o + flags[i].offset))->word);
     *o = (struct options){0};
 }
 
@@ -355,7 +398,7 @@ static int overrides(const struct options *o, const char **set, char (*made)[64]
     if (o->max_failures) snprintf(made[n], 64, "run.max_failures=%s", o->max_failures), n++;
     if (o->fail_fast) snprintf(made[n], 64, "run.fail_fast=true"), n++;
     for (int i = 0; i < n; i++) set[i] = made[i];
-    for (int i = 0; i < o->n_set; i++) set[n++] = o->set[i];
+    for (int i = 0; i < o->set.n; i++) set[n++] = o->set.word[i];
     return n;
 }
 
@@ -364,7 +407,7 @@ static enum err_code read_sweep(const struct options *o, struct yaml_file *file,
                                 struct sweep **out, struct err *e)
 {
     char made[3][64];
-    const char **set = calloc((size_t)o->n_set + 3, sizeof *set);
+    const char **set = calloc((size_t)o->set.n + 3, sizeof *set);
     if (!set) {
         yaml_destroy(file);
         return ERR(e, ERR_NOMEM, "no memory for the command line");

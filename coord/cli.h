@@ -8,15 +8,20 @@
 
 #include "base/table.h"
 
+/* The values of an option that may be repeated, in order. */
+struct option_list {
+    const char **word;
+    int n;
+};
+
 /* Everything the command line, or SHOAL_<FLAG> in the environment, can say. Strings are
  * borrowed from argv and the environment. */
 struct options {
     const char **arg; /* operands behind the verb */
     int n_args;
-    const char **set; /* --set KEY=VALUE, in order */
-    int n_set;
+    struct option_list set, attr, layer;
     const char *output, *filter, *at, *measure, *normalize, *launcher, *template, *color,
-        *progress, *widths, *stage;
+        *progress, *widths, *stage, *model, *modality, *rows, *probe;
     const char *max_failures;
     int64_t np, seeds, steps;
     double epsilon, clip;
@@ -84,6 +89,7 @@ int cmd_export(const struct options *o);
 int cmd_weights(const struct options *o);
 int cmd_align(const struct options *o);
 int cmd_coordcheck(const struct options *o);
+int cmd_import(const struct options *o);
 int cmd_list(const struct options *o);
 int cmd_schema(const struct options *o);
 int cmd_version(const struct options *o);

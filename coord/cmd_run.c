@@ -31,7 +31,7 @@ static int front_run(const struct options *o, const char *store)
     launch_option(&w, "--max-failures", o->max_failures);
     if (o->fail_fast) launch_add(&w, "--fail-fast");
     if (o->quiet) launch_add(&w, "--quiet");
-    for (int i = 0; i < o->n_set; i++) launch_option(&w, "--set", o->set[i]);
+    for (int i = 0; i < o->set.n; i++) launch_option(&w, "--set", o->set.word[i]);
     return launch(o, &w, store);
 }
 

@@ -1,7 +1,9 @@
-/* folder.c - write to NAME.new, then rename. Reports can be made again: nothing is synced. */
+/* folder.c - write to NAME.new, then rename. Reports can be made again: nothing of them is
+ * synced. */
 #include "coord/folder.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -40,6 +42,23 @@ enum err_code folder_keep(const char *dir, const char *name, struct err *e)
     enum err_code rc = ERR(e, ERR_IO, "cannot write %s: %s", to, strerror(errno));
     unlink(from);
     return rc;
+}
+
+static enum err_code synced(const char *path, struct err *e)
+{
+    int at = open(path, O_RDONLY | O_CLOEXEC);
+    bool ok = at >= 0 && fsync(at) == 0;
+    int cause = errno;
+    if (at >= 0) close(at);
+    return ok ? ERR_OK : ERR(e, ERR_IO, "cannot sync '%s': %s", path, strerror(cause));
+}
+
+enum err_code folder_keep_synced(const char *dir, const char *name, struct err *e)
+{
+    char from[PATH_MAX];
+    TRY(synced(join(dir, name, FOLDER_NEW, from), e));
+    TRY(folder_keep(dir, name, e));
+    return synced(dir, e);
 }
 
 enum err_code folder_write(const char *dir, const char *name, const struct text *text,

@@ -25,4 +25,7 @@ enum err_code folder_read(const char *dir, const char *name, struct text *out, s
  * errors   ERR_IO */
 enum err_code folder_keep(const char *dir, const char *name, struct err *e);
 
+/* The same, durably: a kill or a power cut at any moment leaves the one or the other. */
+enum err_code folder_keep_synced(const char *dir, const char *name, struct err *e);
+
 #endif

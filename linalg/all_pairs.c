@@ -83,6 +83,8 @@ void pairs_calibrate(const struct alignment_null *null, const struct alignment_t
 
 /* ---- by pairs ---- */
 
+enum { FLUSHES = 32 }; /* of what is found with the models of one rank */
+
 /* A model whose forms are here: its own, those of a visitor, or permuted ones. */
 struct member {
     const struct bank *bank;
@@ -223,21 +225,34 @@ static enum err_code calibrate_pairs(struct walk *w, const struct member *visito
     return ERR_OK;
 }
 
-/* All own models with all that visit from rank p. Local. */
-static enum err_code meet(struct walk *w, int p, struct alignment_pairs *out, struct err *e)
+/* All own models with [begin, end) of those that visit from rank p. Local. */
+static enum err_code meet(struct walk *w, int p, int64_t begin, int64_t end, struct err *e)
 {
     const struct bank *bank = &w->bank[p];
-    for (int64_t v = 0; v < bank->count; v++) {
+    struct alignment_pairs *out = w->run->own;
+    for (int64_t v = begin; v < end && v < bank->count; v++) {
         struct member visitor = {bank, w->visiting, 0, v,
                                  w->run->groups->first_b + bank->first + v};
-        int64_t begin = out->count;
+        int64_t first = out->count;
         for (int64_t m = 0; m < w->own.count; m++) {
             struct member own = own_member(w, m);
             if (is_mine(w->run, own.number, visitor.number))
                 TRY(score_pair(w, &own, &visitor, out, e));
         }
-        if (w->run->null->count && out->count > begin)
-            TRY(calibrate_pairs(w, &visitor, begin, out, e));
+        if (w->run->null->count && out->count > first)
+            TRY(calibrate_pairs(w, &visitor, first, out, e));
+    }
+    return ERR_OK;
+}
+
+/* The same of all that visit, with what was found given away in between. Collective. */
+static enum err_code meet_all(struct walk *w, int p, struct err *e)
+{
+    int64_t block = distributed_block(w->run->groups->b->n_models, w->run->size);
+    int64_t slice = (block + FLUSHES - 1) / FLUSHES;
+    for (int64_t begin = 0; begin < block; begin += slice) {
+        TRY(comm_agree(w->run->comm, meet(w, p, begin, begin + slice, e), e));
+        TRY(pairs_flush(w->run, e));
     }
     return ERR_OK;
 }
@@ -329,7 +344,7 @@ static void walk_clear(struct walk *w)
 
 /* Tasks that share a form, by pairs. Collective. */
 static enum err_code by_pairs(const struct run *r, const struct alignment_task *const *task,
-                              int n_tasks, struct alignment_pairs *out, struct err *e)
+                              int n_tasks, struct err *e)
 {
     int64_t k = 0;
     for (int t = 0; t < n_tasks; t++) k = task[t]->k > k ? task[t]->k : k;
@@ -337,8 +352,7 @@ static enum err_code by_pairs(const struct run *r, const struct alignment_task *
     enum err_code rc = comm_agree(r->comm, walk_init(&w, task[0]->measure->form, k, e), e);
     for (int step = 0; step < r->size && rc == ERR_OK; step++) {
         int p = (r->rank + step) % r->size;
-        rc = meet(&w, p, out, e);
-        rc = comm_agree(r->comm, rc, e);
+        rc = meet_all(&w, p, e);
         if (rc == ERR_OK && step + 1 < r->size) pass_on(&w, p);
     }
     walk_clear(&w);
@@ -369,44 +383,53 @@ static bool goes_by_pairs(const struct run *r, const struct alignment_measure *m
     return m->pair && (!m->gram || features_are_cheaper(r));
 }
 
-/* The results of all ranks to rank 0. Collective. */
-static enum err_code collect(const struct run *r, const struct alignment_pairs *own,
-                             struct alignment_pairs *out, struct err *e)
+/* The pairs of all ranks, one after the other, on rank 0; to free(). Collective. */
+static enum err_code collect(const struct run *r, struct alignment_pairs *all, struct err *e)
 {
-    enum err_code rc = ERR_OK;
-    MPI_Datatype pair;
-    MPI_Type_contiguous(sizeof(struct alignment_pair), MPI_BYTE, &pair);
-    MPI_Type_commit(&pair);
-    int64_t *count = calloc((size_t)r->size, sizeof *count), total = 0;
-    if (!count) rc = ERR(e, ERR_NOMEM, "no memory for %d ranks", r->size);
+    int64_t *count = calloc((size_t)r->size, sizeof *count);
+    enum err_code rc = count ? ERR_OK : ERR(e, ERR_NOMEM, "no memory for %d ranks", r->size);
+    TRY(comm_agree(r->comm, rc, e));
+    MPI_Gather(&r->own->count, 1, MPI_INT64_T, count, 1, MPI_INT64_T, 0, r->comm);
+    for (int p = 0; p < r->size; p++) all->capacity += count[p];
+    all->pair = malloc((size_t)(all->capacity + 1) * sizeof *all->pair);
+    if (!all->pair)
+        rc = ERR(e, ERR_NOMEM, "no memory for %lld pairs", (long long)all->capacity);
     rc = comm_agree(r->comm, rc, e);
-    if (rc != ERR_OK) goto out;
-    MPI_Gather(&own->count, 1, MPI_INT64_T, count, 1, MPI_INT64_T, 0, r->comm);
-    for (int p = 0; p < r->size; p++) total += count[p];
-    if (r->rank == 0) {
-        int64_t capacity = out->count + total;
-        struct alignment_pair *grown =
-            realloc(out->pair, (size_t)(capacity + 1) * sizeof *grown);
-        if (grown) out->pair = grown, out->capacity = capacity;
-        if (!grown) rc = ERR(e, ERR_NOMEM, "no memory for %lld pairs", (long long)total);
+    if (rc == ERR_OK) {
+        MPI_Datatype pair;
+        MPI_Type_contiguous(sizeof(struct alignment_pair), MPI_BYTE, &pair);
+        MPI_Type_commit(&pair);
+        if (r->rank != 0)
+            MPI_Send(r->own->pair, comm_int(r->own->count), pair, 0, 0, r->comm);
+        else if (r->own->count)
+            memcpy(all->pair, r->own->pair, (size_t)r->own->count * sizeof *all->pair);
+        all->count = r->own->count;
+        for (int p = 1; p < r->size && r->rank == 0; p++) {
+            MPI_Recv(all->pair + all->count, comm_int(count[p]), pair, p, 0, r->comm,
+                     MPI_STATUS_IGNORE);
+            all->count += count[p];
+        }
+        MPI_Type_free(&pair);
     }
-    rc = comm_agree(r->comm, rc, e);
-    if (rc != ERR_OK) goto out;
-    if (r->rank != 0) MPI_Send(own->pair, comm_int(own->count), pair, 0, 0, r->comm);
-    for (int p = 0; p < r->size && r->rank == 0; p++) {
-        struct alignment_pair *to = out->pair + out->count;
-        if (p == 0 && own->count) memcpy(to, own->pair, (size_t)own->count * sizeof *to);
-        if (p > 0) MPI_Recv(to, comm_int(count[p]), pair, p, 0, r->comm, MPI_STATUS_IGNORE);
-        out->count += count[p];
-    }
-out:
     free(count);
-    MPI_Type_free(&pair);
+    return rc;
+}
+
+enum err_code pairs_flush(const struct run *r, struct err *e)
+{
+    struct alignment_pairs all = {0};
+    if (r->null->count)
+        MPI_Allreduce(MPI_IN_PLACE, r->most, comm_int(r->n_tasks * r->null->count), MPI_DOUBLE,
+                      MPI_MAX, r->comm);
+    enum err_code rc = collect(r, &all, e);
+    if (rc == ERR_OK && r->rank == 0 && all.count) r->sink->take(r->sink->self, &all, r->most);
+    free(all.pair);
+    r->own->count = 0;
     return rc;
 }
 
 /* Tasks by pairs are grouped by form, those by tall products go one by one. */
-static enum err_code run_tasks(const struct run *r, struct alignment_pairs *own, struct err *e)
+static enum err_code run_tasks(const struct run *r, struct err *e)
 {
     const struct alignment_task *group[ALIGNMENT_MAX_TASKS];
     bool taken[ALIGNMENT_MAX_TASKS] = {false};
@@ -414,7 +437,7 @@ static enum err_code run_tasks(const struct run *r, struct alignment_pairs *own,
         const struct alignment_task *first = &r->task[t];
         if (taken[t]) continue;
         if (!goes_by_pairs(r, first->measure)) {
-            TRY(tall_product(r, first, own, e));
+            TRY(tall_product(r, first, e));
             continue;
         }
         const struct form *form = first->measure->form;
@@ -427,7 +450,7 @@ static enum err_code run_tasks(const struct run *r, struct alignment_pairs *own,
             taken[u] = true;
             group[n++] = other;
         }
-        TRY(by_pairs(r, group, n, own, e));
+        TRY(by_pairs(r, group, n, e));
     }
     return ERR_OK;
 }
@@ -435,17 +458,19 @@ static enum err_code run_tasks(const struct run *r, struct alignment_pairs *own,
 enum err_code alignment_all_pairs(MPI_Comm comm, const struct alignment_groups *groups,
                                   const struct alignment_task *task, int n_tasks,
                                   const struct alignment_options *o,
-                                  const struct alignment_null *null, double *most,
-                                  struct alignment_pairs *out, struct err *e)
+                                  const struct alignment_null *null,
+                                  const struct alignment_sink *sink, struct err *e)
 {
     INVARIANT(n_tasks <= ALIGNMENT_MAX_TASKS);
+    struct alignment_pairs own = {0};
     struct run r = {.comm = comm,
                     .groups = groups,
                     .task = task,
                     .n_tasks = n_tasks,
                     .options = o,
                     .null = null,
-                    .most = most};
+                    .sink = sink,
+                    .own = &own};
     MPI_Comm_rank(comm, &r.rank);
     MPI_Comm_size(comm, &r.size);
     for (int t = 0; t < n_tasks; t++) {
@@ -453,12 +478,15 @@ enum err_code alignment_all_pairs(MPI_Comm comm, const struct alignment_groups *
         with_k.k = task[t].k;
         TRY(alignment_check(task[t].measure, &with_k, groups->a->n, e)); /* alike on all */
     }
-    struct alignment_pairs own = {0};
-    enum err_code rc = run_tasks(&r, &own, e);
-    if (rc == ERR_OK && null->count)
-        MPI_Allreduce(MPI_IN_PLACE, most, comm_int(n_tasks * null->count), MPI_DOUBLE, MPI_MAX,
-                      comm);
-    if (rc == ERR_OK) rc = collect(&r, &own, out, e);
+    int64_t count = n_tasks * null->count;
+    r.most = malloc((size_t)(count + 1) * sizeof *r.most);
+    enum err_code rc = r.most ? ERR_OK : ERR(e, ERR_NOMEM, "no memory for the null");
+    rc = comm_agree(comm, rc, e);
+    if (rc == ERR_OK) {
+        for (int64_t i = 0; i < count; i++) r.most[i] = -HUGE_VAL;
+        rc = run_tasks(&r, e);
+    }
+    free(r.most);
     free(own.pair);
     return rc;
 }

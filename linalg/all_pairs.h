@@ -34,10 +34,18 @@ struct alignment_pair {
     double exact_mean, exact_sd, exact_tail; /* of all permutations, at the best layers */
 };
 
-/* Rank 0 collects; pair is to free(). */
 struct alignment_pairs {
     int64_t count, capacity;
     struct alignment_pair *pair;
+};
+
+/* Called on rank 0 alone, again and again while the work goes on, with the pairs since the last
+ * time: what it keeps is not lost with a run that is killed.
+ *
+ * most[n_tasks, K]  largest z of any pair so far in each permutation */
+struct alignment_sink {
+    void (*take)(void *self, const struct alignment_pairs *pairs, const double *most);
+    void *self;
 };
 
 /* Two groups of models; b may be a itself. Number first + i is model i of the set in the whole;
@@ -48,12 +56,10 @@ struct alignment_groups {
     const uint8_t *wanted; /* [a, b], known to all ranks; of a with itself the upper triangle */
 };
 
-/* Adds to *out, on rank 0, one pair for every task and wanted pair of models, with the lower
+/* Gives the sink, on rank 0, one pair for every task and wanted pair of models, with the lower
  * number as a; of a measure that is not symmetric also the other way round. Collective over
  * comm.
  *
- * most[n_tasks, K]  largest z of any pair in each permutation: raised, on all ranks. NULL with
- *                   K = 0
  * errors   those of alignment_check; ERR_SHAPE for an empty representation; ERR_NOMEM
  * cost     memory on a rank: the forms of its own models of both groups and of those of one
  *          other rank, GRAM_BLOCK_BYTES, and scores of pairs
@@ -62,8 +68,8 @@ struct alignment_groups {
 enum err_code alignment_all_pairs(MPI_Comm comm, const struct alignment_groups *groups,
                                   const struct alignment_task *task, int n_tasks,
                                   const struct alignment_options *o,
-                                  const struct alignment_null *null, double *most,
-                                  struct alignment_pairs *out, struct err *e);
+                                  const struct alignment_null *null,
+                                  const struct alignment_sink *sink, struct err *e);
 
 /* Bytes of the largest form of a model of any of the tasks. Local. */
 size_t alignment_model_bytes(const struct alignment_model *m, int64_t n,

@@ -14,7 +14,9 @@ struct run {
     int n_tasks;
     const struct alignment_options *options;
     const struct alignment_null *null;
-    double *most;
+    const struct alignment_sink *sink;
+    double *most;                /* [n_tasks, K] */
+    struct alignment_pairs *own; /* found since the last flush */
 };
 
 struct best {
@@ -38,8 +40,11 @@ struct alignment_pair *pairs_add(struct alignment_pairs *list);
 void pairs_calibrate(const struct alignment_null *null, const struct alignment_task *task,
                      double *sample, double *z, double *most, struct alignment_pair *p);
 
+/* The pairs that all ranks have found to the sink. Collective. */
+enum err_code pairs_flush(const struct run *r, struct err *e);
+
 /* A measure with a gram over all wanted pairs. Collective. */
 enum err_code tall_product(const struct run *r, const struct alignment_task *task,
-                           struct alignment_pairs *out, struct err *e);
+                           struct err *e);
 
 #endif

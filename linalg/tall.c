@@ -197,12 +197,11 @@ static void sample_null(struct tall *t)
     }
 }
 
-/* Pairs [begin, out->count) are calibrated. Collective. */
-static enum err_code calibrate(struct tall *t, int64_t begin, struct alignment_pairs *out,
-                               struct err *e)
+/* Calibrates the pairs just found. Collective. */
+static enum err_code calibrate(struct tall *t, struct err *e)
 {
     const struct run *r = t->run;
-    int64_t count = out->count - begin, K = r->null->count;
+    int64_t count = r->own->count, K = r->null->count;
     t->null = malloc((size_t)(count * K + 1) * sizeof *t->null);
     t->z = malloc((size_t)K * sizeof *t->z);
     t->permuted = malloc(mine(t, &t->b)->bytes + 8);
@@ -221,7 +220,7 @@ static enum err_code calibrate(struct tall *t, int64_t begin, struct alignment_p
     if (rc == ERR_OK) sample_null(t);
     for (int64_t i = 0; i < count && rc == ERR_OK; i++)
         pairs_calibrate(r->null, t->task, t->null + i * K, t->z,
-                        r->most + (t->task - r->task) * K, &out->pair[begin + i]);
+                        r->most + (t->task - r->task) * K, &r->own->pair[i]);
     return rc;
 }
 
@@ -269,12 +268,11 @@ static void clear_columns(struct columns *c, int size)
 }
 
 enum err_code tall_product(const struct run *r, const struct alignment_task *task,
-                           struct alignment_pairs *out, struct err *e)
+                           struct err *e)
 {
     struct tall t = {.run = r, .task = task, .gram = task->measure->gram};
     t.single = r->options->precision == ALIGN_SINGLE && t.gram->tile_single;
     t.same = r->groups->a == r->groups->b;
-    int64_t begin = out->count;
     enum err_code rc = comm_agree(r->comm, allocate(&t, e), e);
     if (rc == ERR_OK)
         rc = distributed_product_create(r->comm, t.a.block, t.same ? 0 : t.b.block, t.single,
@@ -286,10 +284,11 @@ enum err_code tall_product(const struct run *r, const struct alignment_task *tas
         take_roots(&t, &t.a, scale);
         if (!t.same) take_roots(&t, &t.b, scale);
         t.rooted = true;
-        if (!each_pair(&t, add_pair, out)) rc = ERR(e, ERR_NOMEM, "no memory for scores");
+        if (!each_pair(&t, add_pair, r->own)) rc = ERR(e, ERR_NOMEM, "no memory for scores");
         rc = comm_agree(r->comm, rc, e);
     }
-    if (rc == ERR_OK && r->null->count) rc = calibrate(&t, begin, out, e);
+    if (rc == ERR_OK && r->null->count) rc = calibrate(&t, e);
+    if (rc == ERR_OK) rc = pairs_flush(r, e);
     distributed_product_destroy(t.product);
     clear_columns(&t.a, r->size);
     if (!t.same) clear_columns(&t.b, r->size);

@@ -30,6 +30,17 @@ static struct alignment_pair find_pair(const struct alignment_pairs *list, int32
     return (struct alignment_pair){0};
 }
 
+/* A sink that keeps all. */
+static void keep_pairs(void *self, const struct alignment_pairs *pairs, const double *most)
+{
+    struct alignment_pairs *list = self;
+    size_t count = (size_t)(list->count + pairs->count);
+    list->pair = realloc(list->pair, count * sizeof *list->pair);
+    memcpy(list->pair + list->count, pairs->pair, (size_t)pairs->count * sizeof *list->pair);
+    list->count += pairs->count;
+    (void)most;
+}
+
 /* All wanted pairs of a group (wanted NULL: all) on every rank, as a matrix [n_models, n_models];
  * to free(). */
 static struct alignment_pair *run_models(MPI_Comm comm, const char *measure,
@@ -48,14 +59,14 @@ static struct alignment_pair *run_models(MPI_Comm comm, const char *measure,
     memset(wanted, 1, (size_t)(M * M));
     struct alignment_groups groups = {set, set, 0, 0, wanted};
     struct alignment_pairs list = {0};
-    double *most = calloc((size_t)null->count + 1, sizeof *most);
-    enum err_code rc = alignment_all_pairs(comm, &groups, &task, 1, &o, null, most, &list, &e);
+    struct alignment_sink sink = {keep_pairs, &list};
+    enum err_code rc = alignment_all_pairs(comm, &groups, &task, 1, &o, null, &sink, &e);
     ck_assert_msg(rc == ERR_OK, "%s: %s", measure, e.text);
     struct alignment_pair *out = calloc((size_t)(M * M), sizeof *out);
     for (int64_t i = 0; i < M * M && rank == 0; i++)
         out[i] = find_pair(&list, (int32_t)(i / M), (int32_t)(i % M));
     MPI_Bcast(out, (int)(M * M) * (int)sizeof *out, MPI_BYTE, 0, comm);
-    free(wanted), free(most), free(list.pair);
+    free(wanted), free(list.pair);
     return out;
 }
 

@@ -36,8 +36,9 @@ static enum err_code refusal(const char *measure, struct alignment_options o, in
     static const uint8_t wanted[4] = {1, 1, 1, 1};
     struct alignment_groups groups = {&set, &set, 0, 0, wanted};
     struct alignment_pairs list = {0};
+    struct alignment_sink sink = {keep_pairs, &list};
     enum err_code rc =
-        alignment_all_pairs(MPI_COMM_WORLD, &groups, &task, 1, &o, &no_null, NULL, &list, e);
+        alignment_all_pairs(MPI_COMM_WORLD, &groups, &task, 1, &o, &no_null, &sink, e);
     free(list.pair);
     return rc;
 }
@@ -416,8 +417,7 @@ END_TEST
  * but for neighbours, which ties have, and for predictions. */
 START_TEST(test_every_measure_of_itself_and_of_a_constant)
 {
-    const struct alignment_measure *measure =
-        (const void *)table_row(&alignment_measures, _i);
+    const struct alignment_measure *measure = (const void *)table_row(&alignment_measures, _i);
     struct pair p = golden_pair(&golden_cases[0]);
     for (int64_t i = 0; i < p.n; i++) p.x[1][i * p.d[1]] = 3; /* only the first row counts */
     for (int64_t i = 1; i < p.n; i++) copy_row(p.x[1], p.d[1], i, 0);
@@ -441,8 +441,8 @@ START_TEST(test_every_measure_of_itself_and_of_a_constant)
     }
     p.x[1][5] = NAN;
     double *all = run(MPI_COMM_WORLD, measure->row.name, plain, p.n, 2, p.d, p.x);
-    ck_assert_msg(isnan(all[1]) && isnan(all[2]) && isnan(all[3]), "%s: %g",
-                  measure->row.name, all[1]);
+    ck_assert_msg(isnan(all[1]) && isnan(all[2]) && isnan(all[3]), "%s: %g", measure->row.name,
+                  all[1]);
     free(all);
     pair_clear(&p);
 }

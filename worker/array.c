@@ -4,8 +4,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "worker/array_hdf5.h"
+#include "worker/safetensors.h"
 
 enum { PIECE = 1024 }; /* labels that are read at once */
 
@@ -22,9 +24,6 @@ static enum err_code header_read(struct array *a, struct err *e)
     TRY(npy_parse(name, head, offset, &a->npy, e));
     if (a->npy.n_dims == 0 || a->npy.count == 0)
         return ERR(e, ERR_FORMAT, "%s: byte %d: an array without elements", name, NPY_FIRST);
-    if (a->npy.fortran)
-        return ERR(e, ERR_FORMAT, "%s: byte %d: fortran_order; save numpy.ascontiguousarray(x)",
-                   name, NPY_FIRST);
     int64_t wanted = a->npy.count * a->npy.type->bytes, held = a->extent.length - offset;
     if (wanted != held)
         return ERR(e, ERR_FORMAT,
@@ -51,7 +50,7 @@ enum err_code array_open_npy(struct array *a, const char *path, const char *name
 
 enum err_code array_open_npz(struct array *a, const char *path, const char *name, struct err *e)
 {
-    char member[64];
+    char member[ARRAY_NAME + 4];
     int length = snprintf(member, sizeof member, "%s.npy", name);
     INVARIANT(length < (int)sizeof member);
     a->hdf5 = NULL;
@@ -67,12 +66,104 @@ enum err_code array_open_hdf5(struct array *a, const char *path, const char *nam
     return ERR_OK;
 }
 
+/* The bytes of a tensor, of whose header safetensors_open has checked everything. */
+enum err_code array_open_safetensors(struct array *a, const char *path, const char *name,
+                                     struct err *e)
+{
+    struct safetensors s;
+    char label[EXTENT_NAME];
+    a->hdf5 = NULL;
+    snprintf(label, sizeof label, "%s: tensor %s", path, name);
+    TRY(safetensors_open(path, &s, e));
+    const struct safetensors_entry *t = safetensors_find(&s, name);
+    const struct npy_type *type = t ? safetensors_type(t) : NULL;
+    enum err_code rc = ERR_OK;
+    if (!type)
+        rc =
+            ERR(e, ERR_FORMAT, "%s: %s", label,
+                t ? "truths and floats of one byte are no numbers that are read" : "not there");
+    else if (t->n_dims == 0 || t->count == 0)
+        rc = ERR(e, ERR_FORMAT, "%s: byte %lld: an array without elements", label,
+                 (long long)t->begin);
+    if (rc == ERR_OK)
+        rc = extent_part(&a->extent, path, label, t->begin, t->count * type->bytes, e);
+    if (rc == ERR_OK) {
+        a->npy = (struct npy){.type = type, .n_dims = t->n_dims, .count = t->count};
+        memcpy(a->npy.size, t->size, sizeof a->npy.size);
+        a->row = t->count / t->size[0];
+    }
+    safetensors_close(&s);
+    return rc;
+}
+
 void array_close(struct array *a)
 {
     if (a->hdf5)
         array_hdf5_close(a->hdf5);
     else
         extent_close(&a->extent);
+}
+
+/* ---- names ---- */
+
+enum err_code array_names_add(struct array_names *l, const char *path, const char *name,
+                              struct err *e)
+{
+    if (l->n == ARRAY_MAX_NAMES)
+        return ERR(e, ERR_FORMAT, "%s: more than %d arrays", path, ARRAY_MAX_NAMES);
+    if (strlen(name) >= ARRAY_NAME)
+        return ERR(e, ERR_FORMAT, "%s: an array's name has %d bytes or more: %.80s...", path,
+                   ARRAY_NAME, name);
+    if (!l->name) l->name = arena_array(l->arena, ARRAY_MAX_NAMES, sizeof *l->name);
+    char *copy = l->name ? arena_text(l->arena, name) : NULL;
+    if (!copy) return ERR(e, ERR_NOMEM, "%s: no memory for the names of its arrays", path);
+    l->name[l->n++] = copy;
+    return ERR_OK;
+}
+
+enum err_code array_names_npy(const char *path, struct array_names *out, struct err *e)
+{
+    return array_names_add(out, path, "layer", e);
+}
+
+/* What extent_members hands to npz_member. */
+struct npz_listing {
+    const char *path;
+    struct array_names *names;
+    enum err_code rc;
+    struct err *e;
+};
+
+static bool npz_member(void *self, const char *member)
+{
+    struct npz_listing *l = self;
+    size_t length = strlen(member);
+    char name[ARRAY_NAME + 1];
+    if (length < 4 || strcmp(member + length - 4, ".npy") != 0) return true;
+    snprintf(name, sizeof name, "%.*s",
+             (int)(length - 4 > ARRAY_NAME ? ARRAY_NAME : length - 4), member);
+    l->rc = array_names_add(l->names, l->path, name, l->e);
+    return l->rc == ERR_OK;
+}
+
+enum err_code array_names_npz(const char *path, struct array_names *out, struct err *e)
+{
+    struct npz_listing l = {path, out, ERR_OK, e};
+    out->ordered = true;
+    TRY(extent_members(path, npz_member, &l, e));
+    return l.rc;
+}
+
+/* Their order in the file is by type and by the letters of their names: nobody's choice. */
+enum err_code array_names_safetensors(const char *path, struct array_names *out, struct err *e)
+{
+    struct safetensors s;
+    enum err_code rc = ERR_OK;
+    TRY(safetensors_open(path, &s, e));
+    for (int i = 0; i < s.n && rc == ERR_OK; i++)
+        rc = array_names_add(out, path, s.entry[i].name, e);
+    safetensors_close(&s);
+    return rc;
 }
 
 /* ---- reading ---- */

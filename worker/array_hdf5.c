@@ -15,6 +15,7 @@ enum {
     MAX_CHUNK = 256 << 20, /* bytes; the library holds a whole one */
     CHUNK_SLOTS = 521,
     MAX_RATIO = 1032, /* deflate never packs better */
+    MAX_DEPTH = 8,    /* groups within groups that are looked into */
 };
 
 struct array_hdf5 {
@@ -173,6 +174,86 @@ void array_hdf5_close(struct array_hdf5 *h)
 const char *array_hdf5_name(const struct array_hdf5 *h)
 {
     return h->name;
+}
+
+/* ---- names ---- */
+
+/* On the way through the groups of a file. One may hold itself: there are bounds. */
+struct listing {
+    const char *path;
+    struct array_names *names;
+    char at[ARRAY_NAME]; /* "encoder/" */
+    int depth, groups;
+    enum err_code rc;
+    struct err *e;
+};
+
+static herr_t list_group(hid_t at, const char *name, struct listing *l);
+
+static herr_t list_link(hid_t group, const char *name, const H5L_info_t *link, void *self)
+{
+    struct listing *l = self;
+    H5O_info_t info;
+    size_t length = strlen(l->at), more = strlen(name);
+    if (link->type != H5L_TYPE_HARD) return 0;
+    if (H5Oget_info_by_name2(group, name, &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0) return -1;
+    if (length + more + 2 > sizeof l->at) {
+        l->rc =
+            ERR(l->e, ERR_FORMAT, "%s: the name of %s%.100s is too long", l->path, l->at, name);
+        return -1;
+    }
+    herr_t rc = 0;
+    memcpy(l->at + length, name, more + 1);
+    if (info.type == H5O_TYPE_DATASET) {
+        l->rc = array_names_add(l->names, l->path, l->at, l->e);
+        rc = l->rc == ERR_OK ? 0 : -1;
+    } else if (info.type == H5O_TYPE_GROUP) {
+        memcpy(l->at + length + more, "/", 2);
+        rc = list_group(group, name, l);
+    }
+    l->at[length] = '\0';
+    return rc;
+}
+
+static herr_t list_group(hid_t at, const char *name, struct listing *l)
+{
+    hid_t group = H5Gopen2(at, name, H5P_DEFAULT);
+    if (group < 0) return -1;
+    if (++l->depth > MAX_DEPTH || ++l->groups > ARRAY_MAX_NAMES) {
+        l->rc =
+            ERR(l->e, ERR_FORMAT, "%s: too many groups within groups, at %s", l->path, l->at);
+        H5Gclose(group);
+        return -1;
+    }
+    unsigned order = 0;
+    hid_t made = H5Gget_create_plist(group);
+    H5Pget_link_creation_order(made, &order);
+    H5Pclose(made);
+    bool ordered = order & H5P_CRT_ORDER_INDEXED;
+    if (l->depth == 1) l->names->ordered = ordered;
+    herr_t rc = H5Literate(group, ordered ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME, H5_ITER_INC,
+                           NULL, list_link, l);
+    H5Gclose(group);
+    l->depth--;
+    return rc;
+}
+
+enum err_code array_names_hdf5(const char *path, struct array_names *out, struct err *e)
+{
+    struct array_hdf5 h = {.file = -1};
+    struct listing l = {.path = path, .names = out, .e = e};
+    H5E_BEGIN_TRY
+    {
+        snprintf(h.name, sizeof h.name, "%s", path);
+        h.file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+        if (h.file < 0)
+            l.rc = failed(&h, "not readable as HDF5", e);
+        else if (list_group(h.file, "/", &l) < 0 && l.rc == ERR_OK)
+            l.rc = failed(&h, "listing its datasets failed", e);
+        if (h.file >= 0) H5Fclose(h.file);
+    }
+    H5E_END_TRY;
+    return l.rc;
 }
 
 /* ---- reading ---- */

@@ -2,10 +2,7 @@
 #ifndef SHOAL_WORKER_ARRAY_HDF5_H
 #define SHOAL_WORKER_ARRAY_HDF5_H
 
-#include "worker/extent.h"
-#include "worker/npy.h"
-
-struct array_hdf5;
+#include "worker/array.h"
 
 /* Opens the dataset `name` of the file `path`, and fills the type and the sizes of *npy. Local.
  * errors   ERR_FORMAT, which name file and dataset; ERR_NOMEM */

@@ -72,7 +72,12 @@ static enum err_code part_open(const struct files *files, enum split split, enum
 {
     const struct source *s = &sources[files->variant];
     int i = 2 * (int)split + (int)part;
-    return s->open(a, files->path[s->folder ? i : 0], array_names[i], e);
+    TRY(s->open(a, files->path[s->folder ? i : 0], array_names[i], e));
+    if (!a->npy.fortran) return ERR_OK;
+    ERR(e, ERR_FORMAT, "%s: byte %d: fortran_order; save numpy.ascontiguousarray(x)",
+        a->extent.name, NPY_FIRST);
+    array_close(a);
+    return ERR_FORMAT;
 }
 
 /* The sizes of a sample, of an array x. */

@@ -179,20 +179,39 @@ static enum err_code member_rewind(struct extent *x, struct err *e)
     return x->member ? ERR_OK : zip_failed(x, zip_get_error(x->archive), e);
 }
 
+static enum err_code archive_open(struct extent *x, const char *path, struct err *e)
+{
+    int code;
+    zip_error_t why;
+    x->archive = zip_open(path, ZIP_RDONLY, &code);
+    if (x->archive) return ERR_OK;
+    zip_error_init_with_code(&why, code);
+    snprintf(x->name, sizeof x->name, "%s", path);
+    enum err_code rc = zip_failed(x, &why, e);
+    zip_error_fini(&why);
+    return rc;
+}
+
+enum err_code extent_members(const char *path, bool (*each)(void *self, const char *name),
+                             void *self, struct err *e)
+{
+    struct extent x;
+    extent_init(&x);
+    enum err_code rc = archive_open(&x, path, e);
+    zip_int64_t n = rc == ERR_OK ? zip_get_num_entries(x.archive, 0) : 0;
+    for (zip_int64_t i = 0; i < n; i++) {
+        const char *name = zip_get_name(x.archive, (zip_uint64_t)i, ZIP_FL_ENC_RAW);
+        if (!name || !each(self, name)) break;
+    }
+    extent_close(&x);
+    return rc;
+}
+
 static enum err_code member_open(struct extent *x, const char *path, const char *member,
                                  struct err *e)
 {
-    int code;
     zip_stat_t st;
-    x->archive = zip_open(path, ZIP_RDONLY, &code);
-    if (!x->archive) {
-        zip_error_t why;
-        zip_error_init_with_code(&why, code);
-        snprintf(x->name, sizeof x->name, "%s", path);
-        enum err_code rc = zip_failed(x, &why, e);
-        zip_error_fini(&why);
-        return rc;
-    }
+    TRY(archive_open(x, path, e));
     snprintf(x->name, sizeof x->name, "%s: %s", path, member);
     zip_int64_t index = zip_name_locate(x->archive, member, ZIP_FL_ENC_RAW);
     x->index = index;

@@ -38,6 +38,12 @@ enum err_code extent_part(struct extent *x, const char *path, const char *name, 
 enum err_code extent_member(struct extent *x, const char *path, const char *member,
                             struct err *e);
 
+/* Calls each(self, name) for the members of a zip archive in the order of its directory, until
+ * it returns false. Local.
+ * errors   ERR_IO; ERR_NOMEM; ERR_FORMAT: no zip archive */
+enum err_code extent_members(const char *path, bool (*each)(void *self, const char *name),
+                             void *self, struct err *e);
+
 /* An empty temporary file in $TMPDIR (/tmp), which has no name and goes with its extent. It
  * grows by extent_append. Local.
  * errors   ERR_IO */

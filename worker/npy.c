@@ -10,7 +10,7 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are copied as they are");
 
-enum { U1, I1, I2, U2, I4, U4, I8, U8, F2, F4, F8 };
+enum { U1, I1, I2, U2, I4, U4, I8, U8, F2, F4, F8, B2 };
 static const struct npy_type types[] = {
     [U1] = {{"|u1", "bytes", NULL}, NPY_UNSIGNED, 1},
     [I1] = {{"|i1", "signed bytes", NULL}, NPY_SIGNED, 1},
@@ -23,8 +23,10 @@ static const struct npy_type types[] = {
     [F2] = {{"<f2", "half precision", NULL}, NPY_FLOAT, 2},
     [F4] = {{"<f4", "single precision", NULL}, NPY_FLOAT, 4},
     [F8] = {{"<f8", "double precision", NULL}, NPY_FLOAT, 8},
+    [B2] = {{"bfloat16", "the upper half of single precision", NULL}, NPY_FLOAT, 2},
 };
-const struct table npy_types = TABLE("element type", types);
+const struct table npy_types = {"element type", types, sizeof *types, B2, NULL, 0};
+const struct npy_type *const npy_bfloat16 = &types[B2];
 
 /* ---- the header ---- */
 
@@ -242,6 +244,14 @@ static float half(uint16_t bits)
     return bits >> 15 ? -size : size;
 }
 
+static float upper_half(uint16_t bits)
+{
+    uint32_t whole = (uint32_t)bits << 16;
+    float value;
+    memcpy(&value, &whole, sizeof value);
+    return value;
+}
+
 #define CONVERT(type_, expression)                                                             \
     for (int64_t i = 0; i < n; i++) {                                                          \
         type_ value;                                                                           \
@@ -250,22 +260,31 @@ static float half(uint16_t bits)
     }                                                                                          \
     break
 
+#define CONVERT_ALL(number)                                                                    \
+    const char *bytes = in;                                                                    \
+    switch (type - types) {                                                                    \
+    case U1: CONVERT(uint8_t, (number)value);                                                  \
+    case I1: CONVERT(int8_t, (number)value);                                                   \
+    case I2: CONVERT(int16_t, (number)value);                                                  \
+    case U2: CONVERT(uint16_t, (number)value);                                                 \
+    case I4: CONVERT(int32_t, (number)value);                                                  \
+    case U4: CONVERT(uint32_t, (number)value);                                                 \
+    case I8: CONVERT(int64_t, (number)value);                                                  \
+    case U8: CONVERT(uint64_t, (number)value);                                                 \
+    case F2: CONVERT(uint16_t, (number)half(value));                                           \
+    case F4: CONVERT(float, (number)value);                                                    \
+    case F8: CONVERT(double, (number)value);                                                   \
+    case B2: CONVERT(uint16_t, (number)upper_half(value));                                     \
+    }
+
 void npy_reals(const struct npy_type *type, const void *in, int64_t n, real *out)
 {
-    const char *bytes = in;
-    switch (type - types) {
-    case U1: CONVERT(uint8_t, (real)value);
-    case I1: CONVERT(int8_t, (real)value);
-    case I2: CONVERT(int16_t, (real)value);
-    case U2: CONVERT(uint16_t, (real)value);
-    case I4: CONVERT(int32_t, (real)value);
-    case U4: CONVERT(uint32_t, (real)value);
-    case I8: CONVERT(int64_t, (real)value);
-    case U8: CONVERT(uint64_t, (real)value);
-    case F2: CONVERT(uint16_t, (real)half(value));
-    case F4: CONVERT(float, (real)value);
-    case F8: CONVERT(double, (real)value);
-    }
+    CONVERT_ALL(real)
+}
+
+void npy_floats(const struct npy_type *type, const void *in, int64_t n, float *out)
+{
+    CONVERT_ALL(float)
 }
 
 void npy_ints(const struct npy_type *type, const void *in, int64_t n, int64_t *out)

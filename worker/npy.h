@@ -31,6 +31,9 @@ struct npy_type {
 };
 extern const struct table npy_types;
 
+/* That of safetensors which NumPy does not know: no row of npy_types. */
+extern const struct npy_type *const npy_bfloat16;
+
 struct npy {
     const struct npy_type *type;
     int n_dims; /* 0: a single number */
@@ -60,6 +63,7 @@ enum err_code npy_read(FILE *f, const char *name, struct npy *out, struct err *e
 
 /* n elements as they lie in a file, of any alignment, as numbers: rounded to the nearest. */
 void npy_reals(const struct npy_type *type, const void *in, int64_t n, real *out);
+void npy_floats(const struct npy_type *type, const void *in, int64_t n, float *out);
 
 /* The same of an integer type; a <u8 above INT64_MAX becomes negative. */
 void npy_ints(const struct npy_type *type, const void *in, int64_t n, int64_t *out);

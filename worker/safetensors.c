@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +17,6 @@
 #include "base/table.h"
 #include "base/text.h"
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are read as they lie");
-
 enum {
     MAX_HEADER = 100000000, /* as the format's own library */
     LENGTH = 8,             /* bytes before the header */
@@ -30,61 +27,22 @@ enum {
 struct dtype {
     struct row row;
     int bytes;
-    void (*read)(const unsigned char *in, int64_t n, float *out); /* NULL: is no weight */
+    const char *npy; /* its name in npy.h; NULL: it has none */
 };
 
-static void read_f32(const unsigned char *in, int64_t n, float *out)
-{
-    memcpy(out, in, (size_t)n * sizeof *out);
-}
-
-static void read_f64(const unsigned char *in, int64_t n, float *out)
-{
-    for (int64_t i = 0; i < n; i++) {
-        double x;
-        memcpy(&x, in + 8 * i, sizeof x);
-        out[i] = (float)x;
-    }
-}
-
-static float of_bits(uint32_t bits)
-{
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-static void read_bf16(const unsigned char *in, int64_t n, float *out)
-{
-    for (int64_t i = 0; i < n; i++)
-        out[i] = of_bits((uint32_t)in[2 * i] << 16 | (uint32_t)in[2 * i + 1] << 24);
-}
-
-static void read_f16(const unsigned char *in, int64_t n, float *out)
-{
-    for (int64_t i = 0; i < n; i++) {
-        int bits = in[2 * i] | in[2 * i + 1] << 8;
-        int exponent = bits >> 10 & 31, fraction = bits & 1023;
-        float x = exponent == 31 ? fraction ? NAN : HUGE_VALF
-                  : exponent     ? ldexpf((float)(1024 + fraction), exponent - 25)
-                                 : ldexpf((float)fraction, -24);
-        out[i] = bits >> 15 ? -x : x;
-    }
-}
-
 static const struct dtype dtype_rows[] = {
-    {{"F32", "single precision", NULL}, 4, read_f32},
-    {{"F64", "double precision", NULL}, 8, read_f64},
-    {{"F16", "half precision", NULL}, 2, read_f16},
-    {{"BF16", "the upper half of single precision", NULL}, 2, read_bf16},
-    {{"I64", "integer", NULL}, 8, NULL},
-    {{"U64", "integer", NULL}, 8, NULL},
-    {{"I32", "integer", NULL}, 4, NULL},
-    {{"U32", "integer", NULL}, 4, NULL},
-    {{"I16", "integer", NULL}, 2, NULL},
-    {{"U16", "integer", NULL}, 2, NULL},
-    {{"I8", "integer", NULL}, 1, NULL},
-    {{"U8", "integer", NULL}, 1, NULL},
+    {{"F32", "single precision", NULL}, 4, "<f4"},
+    {{"F64", "double precision", NULL}, 8, "<f8"},
+    {{"F16", "half precision", NULL}, 2, "<f2"},
+    {{"BF16", "the upper half of single precision", NULL}, 2, "bfloat16"},
+    {{"I64", "integer", NULL}, 8, "<i8"},
+    {{"U64", "integer", NULL}, 8, "<u8"},
+    {{"I32", "integer", NULL}, 4, "<i4"},
+    {{"U32", "integer", NULL}, 4, "<u4"},
+    {{"I16", "integer", NULL}, 2, "<i2"},
+    {{"U16", "integer", NULL}, 2, "<u2"},
+    {{"I8", "integer", NULL}, 1, "|i1"},
+    {{"U8", "integer", NULL}, 1, "|u1"},
     {{"BOOL", "truth", NULL}, 1, NULL},
     {{"F8_E5M2", "a byte", NULL}, 1, NULL},
     {{"F8_E4M3", "a byte", NULL}, 1, NULL},
@@ -316,19 +274,28 @@ const struct safetensors_entry *safetensors_find(const struct safetensors *s, co
     return NULL;
 }
 
+const struct npy_type *safetensors_type(const struct safetensors_entry *t)
+{
+    const char *npy = dtype_rows[t->dtype].npy;
+    int row = npy ? table_find(&npy_types, npy) : -1;
+    if (row >= 0) return (const struct npy_type *)table_row(&npy_types, row);
+    return npy ? npy_bfloat16 : NULL;
+}
+
 enum err_code safetensors_read(const struct safetensors *s, const struct safetensors_entry *t,
                                float *out, struct err *e)
 {
     unsigned char bytes[AT_ONCE];
     const struct dtype *dtype = &dtype_rows[t->dtype];
     int64_t most = AT_ONCE / dtype->bytes;
-    if (!dtype->read)
+    const struct npy_type *type = safetensors_type(t);
+    if (!type || type->kind != NPY_FLOAT)
         return ERR(e, ERR_FORMAT, "%s: tensor '%.80s': %s numbers are no weights",
                    s->file->path, t->name, dtype->row.name);
     for (int64_t i = 0; i < t->count; i += most) {
         int64_t n = t->count - i < most ? t->count - i : most;
         TRY(read_bytes(s->file, t->begin + i * dtype->bytes, bytes, n * dtype->bytes, e));
-        dtype->read(bytes, n, out + i);
+        npy_floats(type, bytes, n, out + i);
     }
     return ERR_OK;
 }

@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#include "base/err.h"
+#include "worker/npy.h"
 
 enum { SAFETENSORS_MAX_DIMS = 8 };
 
@@ -56,6 +56,10 @@ void safetensors_close(struct safetensors *s); /* of a zeroed one is fine */
 
 /* The entry of a name, or NULL. Local. */
 const struct safetensors_entry *safetensors_find(const struct safetensors *s, const char *name);
+
+/* The type of an entry's numbers, which lie in the file from `begin` on; NULL: truths and floats
+ * of one byte. Local. */
+const struct npy_type *safetensors_type(const struct safetensors_entry *t);
 
 /* Numbers of an entry of s, out[count]: F32, F64, F16 and BF16, each as the nearest float.
  * Local.
