@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/kernel.h"
+
+enum { CENTRE_COLUMNS = 64 }; /* of which the sums are kept at a time */
+
 static void normalize_none(double *x, int64_t n, int64_t d)
 {
     (void)x, (void)n, (void)d;
@@ -60,7 +64,7 @@ static const struct normalization {
 };
 const struct table alignment_normalizations = TABLE("normalization", normalizations);
 
-double features_dot(const double *a, const double *b, int64_t d)
+KERNEL double features_dot(const double *a, const double *b, int64_t d)
 {
     enum { LANES = 8 };
     double sum[LANES] = {0};
@@ -106,21 +110,29 @@ double features_threshold(const float *x, int64_t count, double quantile, float 
 /* The first row is taken off before the mean, so that a constant column is exactly 0 and a
  * large offset costs no digits. What is left below 1e-12 of the entries is rounding of the
  * normalisation: real variation of float32 input is larger. */
-void features_centre(double *x, int64_t n, int64_t d)
+KERNEL void features_centre(double *x, int64_t n, int64_t d)
 {
-    for (int64_t j = 0; j < d; j++) {
-        double largest = 0, spread = 0, shift = x[j], mean = 0;
-        for (int64_t i = 0; i < n; i++) {
-            largest = fmax(largest, fabs(x[i * d + j]));
-            mean += x[i * d + j] - shift;
-        }
-        mean /= (double)n;
-        for (int64_t i = 0; i < n; i++) {
-            x[i * d + j] = x[i * d + j] - shift - mean;
-            spread = fmax(spread, fabs(x[i * d + j]));
-        }
-        if (isfinite(mean) && spread <= 1e-12 * largest)
-            for (int64_t i = 0; i < n; i++) x[i * d + j] = 0;
+    double shift[CENTRE_COLUMNS], mean[CENTRE_COLUMNS];
+    for (int64_t j0 = 0; j0 < d; j0 += CENTRE_COLUMNS) {
+        int64_t columns = d - j0 < CENTRE_COLUMNS ? d - j0 : CENTRE_COLUMNS;
+        double largest[CENTRE_COLUMNS] = {0}, spread[CENTRE_COLUMNS] = {0};
+        for (int64_t j = 0; j < columns; j++) shift[j] = x[j0 + j], mean[j] = 0;
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = 0; j < columns; j++) {
+                double value = x[i * d + j0 + j], size = fabs(value);
+                largest[j] = size > largest[j] ? size : largest[j];
+                mean[j] += value - shift[j];
+            }
+        for (int64_t j = 0; j < columns; j++) mean[j] /= (double)n;
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = 0; j < columns; j++) {
+                double value = x[i * d + j0 + j] - shift[j] - mean[j], size = fabs(value);
+                spread[j] = size > spread[j] ? size : spread[j];
+                x[i * d + j0 + j] = value;
+            }
+        for (int64_t j = 0; j < columns; j++)
+            if (isfinite(mean[j]) && spread[j] <= 1e-12 * largest[j])
+                for (int64_t i = 0; i < n; i++) x[i * d + j0 + j] = 0;
     }
 }
 

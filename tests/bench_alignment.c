@@ -114,6 +114,18 @@ static void clear_set(struct bench *b)
 
 /* ---- what is timed ---- */
 
+static void keep_pairs(void *self, const struct alignment_pairs *pairs, const double *most)
+{
+    struct alignment_pairs *all = self;
+    (void)most;
+    size_t count = (size_t)(all->count + pairs->count);
+    all->pair = realloc(all->pair, count * sizeof *all->pair);
+    INVARIANT(all->pair);
+    memcpy(all->pair + all->count, pairs->pair, (size_t)pairs->count * sizeof *all->pair);
+    all->count += pairs->count;
+}
+
+/* The pairs, on rank 0; to free(). */
 static struct alignment_pairs align(const struct bench *b, const struct job *j, int normalize,
                                     int precision)
 {
@@ -121,6 +133,7 @@ static struct alignment_pairs align(const struct bench *b, const struct job *j, 
     struct alignment_task task[MAX_TASKS];
     struct alignment_null null = {0};
     struct alignment_pairs pairs = {0};
+    struct alignment_sink sink = {keep_pairs, &pairs};
     struct err e = {0};
     int n_tasks = 0;
     for (; n_tasks < MAX_TASKS && j->measures[n_tasks]; n_tasks++) {
@@ -129,7 +142,7 @@ static struct alignment_pairs align(const struct bench *b, const struct job *j, 
         task[n_tasks].k = task[n_tasks].measure->parameter ? b->k : 0;
     }
     struct alignment_groups g = {&b->set, &b->set, 0, 0, b->wanted};
-    if (alignment_all_pairs(MPI_COMM_WORLD, &g, task, n_tasks, &o, &null, NULL, &pairs, &e)) {
+    if (alignment_all_pairs(MPI_COMM_WORLD, &g, task, n_tasks, &o, &null, &sink, &e)) {
         fprintf(stderr, "%s\n", e.text);
         MPI_Abort(MPI_COMM_WORLD, 1);
     }
