@@ -242,7 +242,17 @@ void features_prepare(const struct alignment_model *m, int layer, int64_t n,
     normalizations[o->normalize].apply(x, n, d);
 }
 
-bool features_finite(const double *x, int64_t count)
+KERNEL void features_round(const double *x, int64_t count, float *out)
+{
+    for (int64_t i = 0; i < count; i++) out[i] = (float)x[i];
+}
+
+KERNEL void features_extend(const float *x, int64_t count, double *out)
+{
+    for (int64_t i = 0; i < count; i++) out[i] = (double)x[i];
+}
+
+KERNEL bool features_finite(const double *x, int64_t count)
 {
     double sum = 0;
     for (int64_t i = 0; i < count; i++) sum += x[i] * 0;

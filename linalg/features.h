@@ -35,6 +35,10 @@ void features_centre(double *x, int64_t n, int64_t d);
  * computed, and dot(a, b) = dot(b, a). Local. */
 double features_dot(const double *a, const double *b, int64_t d);
 
+/* To single precision and back. Local. */
+void features_round(const double *x, int64_t count, float *out);
+void features_extend(const float *x, int64_t count, double *out);
+
 /* Are all numbers finite? Local. */
 bool features_finite(const double *x, int64_t count);
 

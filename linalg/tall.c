@@ -65,10 +65,13 @@ static void make_tiles(struct tall *t, struct columns *c, int64_t i0, int64_t ro
         if (t->single) {
             float *tile = (float *)c->tile + r * size;
             t->gram->tile_single(&at->shape, form, i0, rows, j0, columns, tile);
+            if (t->gram->finish_single)
+                t->gram->finish_single(&at->shape, form, i0, rows, j0, columns, tile);
             if (!t->rooted) *square += weight * sum_squares_single(tile, size);
         } else {
             double *tile = (double *)c->tile + r * size;
             t->gram->tile(&at->shape, form, i0, rows, j0, columns, tile);
+            if (t->gram->finish) t->gram->finish(&at->shape, form, i0, rows, j0, columns, tile);
             if (!t->rooted) *square += weight * features_dot(tile, tile, size);
         }
     }
