@@ -70,8 +70,9 @@ enum err_code bank_plan(const struct alignment_set *set, const struct form *kind
     return ERR_OK;
 }
 
-enum err_code bank_fill(struct bank *b, const struct alignment_set *set,
-                        const struct alignment_options *o, struct err *e)
+enum err_code bank_fill_by(struct bank *b, const struct alignment_set *set,
+                           const struct alignment_options *o, bank_maker *make, void *self,
+                           struct err *e)
 {
     int64_t widest = 1;
     int deepest = 1;
@@ -92,12 +93,24 @@ enum err_code bank_fill(struct bank *b, const struct alignment_set *set,
         for (int64_t c = b->begin[m]; c < b->begin[m + 1] && rc == ERR_OK; c++) {
             const struct candidate *at = &b->candidate[c];
             features_prepare(model, at->layer, set->n, o, limit, x);
-            rc = b->kind->make(&at->shape, x, b->form + at->at, e);
+            rc = make(self, c, x, b->form + at->at, e);
         }
     }
     free(x);
     free(limit);
     return rc;
+}
+
+static enum err_code make_kind(void *self, int64_t c, double *x, void *form, struct err *e)
+{
+    const struct bank *b = self;
+    return b->kind->make(&b->candidate[c].shape, x, form, e);
+}
+
+enum err_code bank_fill(struct bank *b, const struct alignment_set *set,
+                        const struct alignment_options *o, struct err *e)
+{
+    return bank_fill_by(b, set, o, make_kind, b, e);
 }
 
 void bank_clear(struct bank *b)
