@@ -15,7 +15,7 @@ static void normalize_none(double *x, int64_t n, int64_t d)
     (void)x, (void)n, (void)d;
 }
 
-static void normalize_l2(double *x, int64_t n, int64_t d)
+KERNEL static void normalize_l2(double *x, int64_t n, int64_t d)
 {
     for (int64_t i = 0; i < n; i++, x += d) {
         double norm = fmax(sqrt(features_dot(x, x, d)), 1e-12);
@@ -219,8 +219,8 @@ enum err_code features_limits(const struct alignment_model *m, int64_t n,
 }
 
 /* One layer into columns [at, at + its d) of x[n, d]. */
-static void copy_layer(const struct representation *r, int64_t n, double limit, int64_t at,
-                       int64_t d, double *x)
+KERNEL static void copy_layer(const struct representation *r, int64_t n, double limit,
+                              int64_t at, int64_t d, double *x)
 {
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < r->d; j++) {

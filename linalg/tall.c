@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/comm.h"
+#include "base/kernel.h"
 #include "linalg/all_pairs_inner.h"
 #include "linalg/centred.h"
 #include "linalg/distributed.h"
@@ -46,7 +47,7 @@ static struct bank *mine(const struct tall *t, const struct columns *c)
     return &c->bank[t->run->rank];
 }
 
-static double sum_squares_single(const float *x, int64_t count)
+KERNEL static double sum_squares_single(const float *x, int64_t count)
 {
     double sum[8] = {0};
     int64_t i = 0;
