@@ -23,7 +23,7 @@
 enum {
     TILE_SIDE = 256,
     PANEL_ROWS = 128, /* of those that are searched in double precision */
-    LANES = 16
+    LANES = 32
 };
 
 static int nearer(const void *a, const void *b)
@@ -64,15 +64,30 @@ static void set_crowded(struct neighbours_search *w, int64_t i)
     w->least[i] = NAN; /* nothing is at least that */
 }
 
+/* The k-th largest of s[count], or -HUGE_VALF: the least of those that fewer than k exceed. Many
+ * comparisons of few numbers, without a branch. */
+KERNEL static float kth_of_few(const float *s, int32_t count, int32_t k, int32_t *above)
+{
+    memset(above, 0, (size_t)count * sizeof *above);
+    for (int32_t l = 0; l < count; l++)
+        for (int32_t j = 0; j < count; j++) above[j] += s[l] > s[j];
+    float least = HUGE_VALF;
+    for (int32_t j = 0; j < count; j++) least = above[j] < k && s[j] < least ? s[j] : least;
+    return count < k ? -HUGE_VALF : least;
+}
+
 /* Drops the guesses of row i that cannot be neighbours. */
 static void thin_out(struct neighbours_search *w, int64_t i)
 {
     struct guess *guess = w->guess + i * w->room;
-    int64_t kept = 0;
-    for (int64_t j = 0; j < w->count[i]; j++) w->row[j] = (double)guess[j].similarity;
-    w->least[i] = (float)kth_largest(w->row, w->count[i], w->k, w->heap) - w->slack[i];
-    for (int64_t j = 0; j < w->count[i]; j++)
-        if (guess[j].similarity >= w->least[i]) guess[kept++] = guess[j];
+    int32_t count = (int32_t)w->count[i], kept = 0;
+    for (int32_t j = 0; j < count; j++) w->few[j] = guess[j].similarity;
+    w->least[i] = kth_of_few(w->few, count, (int32_t)w->k, w->above) - w->slack[i];
+    for (int32_t j = 0; j < count; j++) {
+        struct guess one = guess[j];
+        guess[kept] = one;
+        kept += one.similarity >= w->least[i];
+    }
     w->count[i] = kept;
 }
 
@@ -127,9 +142,9 @@ void neighbours_search_tile_single(struct neighbours_search *w, int64_t i0, int6
 void neighbours_search_tile(struct neighbours_search *w, int64_t i0, int64_t rows, int64_t j0,
                             int64_t columns, const double *tile)
 {
-    float part[LANES * 8];
-    for (int64_t j = 0; j < columns; j += LANES * 8) {
-        int64_t width = columns - j < LANES * 8 ? columns - j : LANES * 8;
+    float part[LANES * 4];
+    for (int64_t j = 0; j < columns; j += LANES * 4) {
+        int64_t width = columns - j < LANES * 4 ? columns - j : LANES * 4;
         for (int64_t i = 0; i < rows; i++) {
             features_round(tile + i * columns + j, width, part);
             offer_to_row(w, i0 + i, j0 + j, width, part);
@@ -185,19 +200,20 @@ static void prepare(struct neighbours_search *w, const struct form_shape *s, con
 bool neighbours_search_init(struct neighbours_search *w, const struct form_shape *s,
                             const void *form)
 {
-    size_t n = (size_t)s->n, scratch = (size_t)(s->d > s->n ? s->d : s->n) + 1;
-    *w = (struct neighbours_search){.n = s->n, .d = s->d, .k = s->k, .room = 3 * s->k + 32};
-    if (scratch < (size_t)w->room) scratch = (size_t)w->room;
+    size_t n = (size_t)s->n;
+    *w = (struct neighbours_search){.n = s->n, .d = s->d, .k = s->k, .room = 2 * s->k + 12};
     w->lift = arena_array(&w->arena, n, sizeof *w->lift);
     w->slack = arena_array(&w->arena, n, sizeof *w->slack);
     w->least = arena_array(&w->arena, n, sizeof *w->least);
     w->count = arena_array(&w->arena, n, sizeof *w->count);
     w->guess = arena_array(&w->arena, n, (size_t)w->room * sizeof *w->guess);
-    w->row = arena_array(&w->arena, scratch, sizeof *w->row);
+    w->few = arena_array(&w->arena, (size_t)w->room, sizeof *w->few);
+    w->above = arena_array(&w->arena, (size_t)w->room, sizeof *w->above);
+    w->row = arena_array(&w->arena, (size_t)s->d, sizeof *w->row);
     w->heap = arena_array(&w->arena, (size_t)s->k, sizeof *w->heap);
     w->near = arena_array(&w->arena, n, sizeof *w->near);
-    if (!w->lift || !w->slack || !w->least || !w->count || !w->guess || !w->row || !w->heap ||
-        !w->near)
+    if (!w->lift || !w->slack || !w->least || !w->count || !w->guess || !w->few || !w->above ||
+        !w->row || !w->heap || !w->near)
         return false;
     prepare(w, s, form);
     return true;

@@ -30,7 +30,9 @@ struct neighbours_search {
     float *least;        /* [n] similarity of a guess */
     int64_t *count;      /* [n] guesses so far, or more than there is room for */
     struct guess *guess; /* [n, room] */
-    double *row, *heap;  /* [n], [k] scratch */
+    float *few;          /* [room] scratch, like the next three */
+    int32_t *above;      /* [room] */
+    double *row, *heap;  /* [d], [k] */
     struct near *near;   /* [n] candidates of one row */
     struct arena arena;  /* owns all of the above */
 };
