@@ -3,8 +3,8 @@
 #include "linalg/bank.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 
+#include "base/arena.h"
 #include "linalg/distributed.h"
 #include "linalg/features.h"
 
@@ -71,20 +71,6 @@ enum err_code bank_plan(const struct alignment_set *set, const struct form *kind
     return ERR_OK;
 }
 
-/* To free(). In large pages where there are such: to touch the small pages of so much memory for
- * the first time costs as much as to compute what is written there. */
-static void *take_large(size_t bytes)
-{
-    enum { LARGE_PAGE = 2 << 20 };
-    if (bytes < 2 * LARGE_PAGE) return malloc(bytes);
-    size_t whole = (bytes + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
-    void *p = aligned_alloc(LARGE_PAGE, whole);
-#ifdef MADV_HUGEPAGE
-    if (p) madvise(p, whole, MADV_HUGEPAGE); /* advice: a refusal does no harm */
-#endif
-    return p;
-}
-
 enum err_code bank_fill_by(struct bank *b, const struct alignment_set *set,
                            const struct alignment_options *o, bank_maker *make, void *self,
                            struct err *e)
@@ -96,9 +82,9 @@ enum err_code bank_fill_by(struct bank *b, const struct alignment_set *set,
     for (int64_t m = 0; m < b->count; m++)
         if (set->model[b->first + m].n_layers > deepest)
             deepest = set->model[b->first + m].n_layers;
-    double *x = take_large((size_t)(set->n * widest) * sizeof *x);
+    double *x = arena_large_alloc((size_t)(set->n * widest) * sizeof *x);
     double *limit = malloc((size_t)deepest * sizeof *limit);
-    b->form = take_large(b->bytes + 8);
+    b->form = arena_large_alloc(b->bytes + 8);
     enum err_code rc = x && limit && b->form ? ERR_OK
                                              : ERR(e, ERR_NOMEM, "no memory for %.3g GB of %s",
                                                    1e-9 * (double)b->bytes, b->kind->name);

@@ -329,8 +329,8 @@ enum err_code neighbours_search_all(const struct form_shape *s, const double *x,
 {
     struct neighbours_search w = {0};
     size_t count = (size_t)(s->n * s->d);
-    double *copy = malloc(count * sizeof *copy);
-    void *form = malloc(centred_size(s));
+    double *copy = arena_large_alloc(count * sizeof *copy);
+    void *form = arena_large_alloc(centred_size(s));
     bool ok = copy && form;
     if (ok) memcpy(copy, x, count * sizeof *copy);
     ok = ok && form_centred.make(s, copy, form, e) == ERR_OK &&
