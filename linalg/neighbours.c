@@ -130,9 +130,18 @@ KERNEL static void offer_to_columns(struct neighbours_search *w, int64_t i, int6
     for (; j < columns; j++) offer(w, j0 + j, i, row[j] + lift);
 }
 
+/* The places of the next guesses of rows [i0, i0 + rows) are far apart in memory. */
+static void fetch_guesses(const struct neighbours_search *w, int64_t i0, int64_t rows)
+{
+    for (int64_t i = i0; i < i0 + rows; i++)
+        __builtin_prefetch(w->guess + i * w->room + w->count[i], 1);
+}
+
 void neighbours_search_tile_single(struct neighbours_search *w, int64_t i0, int64_t rows,
                                    int64_t j0, int64_t columns, const float *tile)
 {
+    fetch_guesses(w, i0, rows);
+    fetch_guesses(w, j0, columns);
     for (int64_t i = 0; i < rows; i++) {
         offer_to_row(w, i0 + i, j0, columns, tile + i * columns);
         if (i0 != j0) offer_to_columns(w, i0 + i, j0, columns, tile + i * columns);
@@ -143,6 +152,8 @@ void neighbours_search_tile(struct neighbours_search *w, int64_t i0, int64_t row
                             int64_t columns, const double *tile)
 {
     float part[LANES * 4];
+    fetch_guesses(w, i0, rows);
+    fetch_guesses(w, j0, columns);
     for (int64_t j = 0; j < columns; j += LANES * 4) {
         int64_t width = columns - j < LANES * 4 ? columns - j : LANES * 4;
         for (int64_t i = 0; i < rows; i++) {
@@ -229,6 +240,11 @@ static void add_near(struct neighbours_search *w, const double *x, int64_t i, in
     w->near[(*count)++] = (struct near){exact, (int32_t)j};
 }
 
+static void fetch_row(const double *x, int64_t d)
+{
+    for (int64_t j = 0; j < d; j += 64 / (int64_t)sizeof *x) __builtin_prefetch(x + j);
+}
+
 static void decide(struct neighbours_search *w, int64_t i, int64_t count,
                    neighbours_found *found, void *self)
 {
@@ -295,8 +311,11 @@ bool neighbours_search_finish(struct neighbours_search *w, const double *x,
             set_crowded(w, i); /* not a number, or beyond single precision */
         crowded |= is_crowded(w, i);
         if (is_crowded(w, i)) continue;
-        for (int64_t j = 0; j < w->count[i]; j++)
-            add_near(w, x, i, w->guess[i * w->room + j].index, &count);
+        const struct guess *guess = w->guess + i * w->room;
+        for (int64_t j = 0; j < w->count[i]; j++) {
+            if (j + 1 < w->count[i]) fetch_row(x + guess[j + 1].index * w->d, w->d);
+            add_near(w, x, i, guess[j].index, &count);
+        }
         decide(w, i, count, found, self);
     }
     return !crowded || search_crowded(w, x, found, self);
