@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { ALIGN = 64, CHUNK = 1 << 16 };
 
@@ -67,4 +68,17 @@ void arena_clear(struct arena *a)
 size_t arena_live_bytes(void)
 {
     return live_bytes;
+}
+
+void *arena_large_alloc(size_t size)
+{
+    enum { LARGE_PAGE = 2 << 20 };
+    if (size < 2 * LARGE_PAGE) return malloc(size);
+    if (size > SIZE_MAX / 2) return NULL;
+    size_t whole = (size + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+    void *p = aligned_alloc(LARGE_PAGE, whole);
+#ifdef MADV_HUGEPAGE
+    if (p) madvise(p, whole, MADV_HUGEPAGE); /* advice: a refusal does no harm */
+#endif
+    return p;
 }

@@ -24,4 +24,8 @@ void arena_clear(struct arena *a);
 /* Bytes of all chunks that exist in this process: 0 when nothing leaks. */
 size_t arena_live_bytes(void);
 
+/* size bytes in no arena, to free(); in large pages where there are such: to touch the small
+ * pages of so much memory for the first time costs as much as to compute what is written. */
+void *arena_large_alloc(size_t size);
+
 #endif

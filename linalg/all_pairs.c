@@ -13,8 +13,10 @@
 #include "base/comm.h"
 #include "linalg/all_pairs_inner.h"
 #include "linalg/calibration.h"
+#include "linalg/centred.h"
 #include "linalg/distributed.h"
 #include "linalg/gram.h"
+#include "linalg/neighbours.h"
 
 /* ---- what both ways share ---- */
 
@@ -319,9 +321,9 @@ static void measure_room(const struct walk *w, size_t *scratch, size_t *model, s
     }
 }
 
-/* Local. */
+/* Takes the forms of lists where there are any. Local. */
 static enum err_code walk_init(struct walk *w, const struct form *kind, int64_t k,
-                               struct err *e)
+                               struct lists *lists, struct err *e)
 {
     const struct run *r = w->run;
     size_t scratch, model, bytes;
@@ -329,8 +331,13 @@ static enum err_code walk_init(struct walk *w, const struct form *kind, int64_t 
     if (!w->bank) return ERR(e, ERR_NOMEM, "no memory for %d ranks", r->size);
     for (int p = 0; p < r->size; p++)
         TRY(bank_plan(r->groups->b, kind, k, r->options, p, r->size, &w->bank[p], e));
-    TRY(bank_plan(r->groups->a, kind, k, r->options, r->rank, r->size, &w->own, e));
-    TRY(bank_fill(&w->own, r->groups->a, r->options, e));
+    if (lists) {
+        w->own = lists->a;
+        lists->a = (struct bank){0};
+    } else {
+        TRY(bank_plan(r->groups->a, kind, k, r->options, r->rank, r->size, &w->own, e));
+        TRY(bank_fill(&w->own, r->groups->a, r->options, e));
+    }
     measure_room(w, &scratch, &model, &bytes);
     w->visiting = malloc(bytes + 64);
     w->next = malloc(bytes + 64);
@@ -345,7 +352,12 @@ static enum err_code walk_init(struct walk *w, const struct form *kind, int64_t 
     if (r->groups->a == r->groups->b) {
         memcpy(w->visiting, w->own.form, w->own.bytes);
     } else {
-        TRY(bank_fill(mine, r->groups->b, r->options, e));
+        if (lists) {
+            mine->form = lists->b.form;
+            lists->b.form = NULL;
+        } else {
+            TRY(bank_fill(mine, r->groups->b, r->options, e));
+        }
         memcpy(w->visiting, mine->form, mine->bytes);
         free(mine->form);
         mine->form = NULL;
@@ -361,14 +373,21 @@ static void walk_clear(struct walk *w)
     free(w->null), free(w->z), free(w->inverse);
 }
 
-/* Tasks that share a form, by pairs. Collective. */
-static enum err_code by_pairs(const struct run *r, const struct alignment_task *const *task,
-                              int n_tasks, struct err *e)
+static int64_t largest_k(const struct alignment_task *const *task, int n_tasks)
 {
     int64_t k = 0;
     for (int t = 0; t < n_tasks; t++) k = task[t]->k > k ? task[t]->k : k;
+    return k;
+}
+
+/* Tasks that share a form, by pairs. Collective. */
+static enum err_code by_pairs(const struct run *r, const struct alignment_task *const *task,
+                              int n_tasks, struct lists *lists, struct err *e)
+{
+    int64_t k = largest_k(task, n_tasks);
     struct walk w = {.run = r, .task = task, .n_tasks = n_tasks};
-    enum err_code rc = comm_agree(r->comm, walk_init(&w, task[0]->measure->form, k, e), e);
+    enum err_code rc =
+        comm_agree(r->comm, walk_init(&w, task[0]->measure->form, k, lists, e), e);
     for (int step = 0; step < r->size && rc == ERR_OK; step++) {
         int p = (r->rank + step) % r->size;
         rc = meet_all(&w, p, e);
@@ -447,29 +466,68 @@ enum err_code pairs_flush(const struct run *r, struct err *e)
     return rc;
 }
 
-/* Tasks by pairs are grouped by form, those by tall products go one by one. */
-static enum err_code run_tasks(const struct run *r, struct err *e)
+/* All tasks by pairs that can share the form of task first. */
+static int group_of(const struct run *r, int first, const struct alignment_task **group)
+{
+    const struct alignment_task *task = &r->task[first];
+    int n = 0;
+    for (int u = 0; u < r->n_tasks; u++) {
+        const struct alignment_task *other = &r->task[u];
+        if (goes_by_pairs(r, other->measure) && other->measure->form == task->measure->form &&
+            (other->k == task->k || task->measure->form->serves_less))
+            group[n++] = other;
+    }
+    return n;
+}
+
+static bool is_first_of_group(const struct run *r, int t)
 {
     const struct alignment_task *group[ALIGNMENT_MAX_TASKS];
-    bool taken[ALIGNMENT_MAX_TASKS] = {false};
+    return group_of(r, t, group) && group[0] == &r->task[t];
+}
+
+static enum err_code plan_lists(const struct run *r, int64_t k, struct lists *l, struct err *e)
+{
+    const struct alignment_groups *g = r->groups;
+    TRY(bank_plan(g->a, &form_neighbours, k, r->options, r->rank, r->size, &l->a, e));
+    if (g->a == g->b) return ERR_OK;
+    return bank_plan(g->b, &form_neighbours, k, r->options, r->rank, r->size, &l->b, e);
+}
+
+/* A tall product over tiles of centred features, and the tasks on neighbour lists, which are made
+ * while the tiles are there. Collective. */
+static enum err_code both_ways(const struct run *r, int tall, int lists, struct err *e)
+{
+    const struct alignment_task *group[ALIGNMENT_MAX_TASKS];
+    int n = group_of(r, lists, group);
+    struct lists l = {0};
+    enum err_code rc = comm_agree(r->comm, plan_lists(r, largest_k(group, n), &l, e), e);
+    if (rc == ERR_OK) rc = tall_product(r, &r->task[tall], &l, e);
+    if (rc == ERR_OK) rc = by_pairs(r, group, n, &l, e);
+    bank_clear(&l.a);
+    bank_clear(&l.b);
+    return rc;
+}
+
+/* Tasks by pairs are grouped by form, those by tall products go one by one, the first of them
+ * that can together with neighbour lists. */
+static enum err_code run_tasks(const struct run *r, struct err *e)
+{
+    int tall = -1, lists = -1;
+    for (int t = r->n_tasks - 1; t >= 0; t--) {
+        const struct alignment_measure *m = r->task[t].measure;
+        if (!goes_by_pairs(r, m) && m->gram->form == &form_centred) tall = t;
+        if (goes_by_pairs(r, m) && m->form == &form_neighbours) lists = t;
+    }
+    bool both = tall >= 0 && lists >= 0;
+    if (both) TRY(both_ways(r, tall, lists, e));
     for (int t = 0; t < r->n_tasks; t++) {
-        const struct alignment_task *first = &r->task[t];
-        if (taken[t]) continue;
-        if (!goes_by_pairs(r, first->measure)) {
-            TRY(tall_product(r, first, e));
-            continue;
-        }
-        const struct form *form = first->measure->form;
-        int n = 0;
-        for (int u = t; u < r->n_tasks; u++) {
-            const struct alignment_task *other = &r->task[u];
-            if (taken[u] || other->measure->form != form || !goes_by_pairs(r, other->measure) ||
-                (other->k != first->k && !form->serves_less))
-                continue;
-            taken[u] = true;
-            group[n++] = other;
-        }
-        TRY(by_pairs(r, group, n, e));
+        const struct alignment_task *group[ALIGNMENT_MAX_TASKS];
+        if (both && (t == tall || r->task[t].measure->form == &form_neighbours)) continue;
+        if (!goes_by_pairs(r, r->task[t].measure))
+            TRY(tall_product(r, &r->task[t], NULL, e));
+        else if (is_first_of_group(r, t))
+            TRY(by_pairs(r, group, group_of(r, t, group), NULL, e));
     }
     return ERR_OK;
 }

@@ -43,8 +43,17 @@ void pairs_calibrate(const struct alignment_null *null, const struct alignment_t
 /* The pairs that all ranks have found to the sink. Collective. */
 enum err_code pairs_flush(const struct run *r, struct err *e);
 
-/* A measure with a gram over all wanted pairs. Collective. */
+/* The neighbour lists of a rank's own models, where they are made in passing: b is empty where
+ * the groups are one. */
+struct lists {
+    struct bank a, b;
+};
+
+/* A measure with a gram over all wanted pairs. Collective.
+ *
+ * lists    laid out: their forms are made from the tiles of centred features that go by; or NULL
+ */
 enum err_code tall_product(const struct run *r, const struct alignment_task *task,
-                           struct err *e);
+                           struct lists *lists, struct err *e);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/arena.h"
 #include "linalg/distributed.h"
 #include "linalg/features.h"
 
@@ -70,8 +71,9 @@ enum err_code bank_plan(const struct alignment_set *set, const struct form *kind
     return ERR_OK;
 }
 
-enum err_code bank_fill(struct bank *b, const struct alignment_set *set,
-                        const struct alignment_options *o, struct err *e)
+enum err_code bank_fill_by(struct bank *b, const struct alignment_set *set,
+                           const struct alignment_options *o, bank_maker *make, void *self,
+                           struct err *e)
 {
     int64_t widest = 1;
     int deepest = 1;
@@ -80,9 +82,9 @@ enum err_code bank_fill(struct bank *b, const struct alignment_set *set,
     for (int64_t m = 0; m < b->count; m++)
         if (set->model[b->first + m].n_layers > deepest)
             deepest = set->model[b->first + m].n_layers;
-    double *x = malloc((size_t)(set->n * widest) * sizeof *x);
+    double *x = arena_large_alloc((size_t)(set->n * widest) * sizeof *x);
     double *limit = malloc((size_t)deepest * sizeof *limit);
-    b->form = malloc(b->bytes + 8);
+    b->form = arena_large_alloc(b->bytes + 8);
     enum err_code rc = x && limit && b->form ? ERR_OK
                                              : ERR(e, ERR_NOMEM, "no memory for %.3g GB of %s",
                                                    1e-9 * (double)b->bytes, b->kind->name);
@@ -92,12 +94,24 @@ enum err_code bank_fill(struct bank *b, const struct alignment_set *set,
         for (int64_t c = b->begin[m]; c < b->begin[m + 1] && rc == ERR_OK; c++) {
             const struct candidate *at = &b->candidate[c];
             features_prepare(model, at->layer, set->n, o, limit, x);
-            rc = b->kind->make(&at->shape, x, b->form + at->at, e);
+            rc = make(self, c, x, b->form + at->at, e);
         }
     }
     free(x);
     free(limit);
     return rc;
+}
+
+static enum err_code make_kind(void *self, int64_t c, double *x, void *form, struct err *e)
+{
+    const struct bank *b = self;
+    return b->kind->make(&b->candidate[c].shape, x, form, e);
+}
+
+enum err_code bank_fill(struct bank *b, const struct alignment_set *set,
+                        const struct alignment_options *o, struct err *e)
+{
+    return bank_fill_by(b, set, o, make_kind, b, e);
 }
 
 void bank_clear(struct bank *b)

@@ -34,6 +34,14 @@ enum err_code bank_plan(const struct alignment_set *set, const struct form *kind
  * errors   ERR_NOMEM, those of features_limits */
 enum err_code bank_fill(struct bank *b, const struct alignment_set *set,
                         const struct alignment_options *o, struct err *e);
+
+/* Makes the form of candidate c from its features x[n, d], which it may overwrite. */
+typedef enum err_code bank_maker(void *self, int64_t c, double *x, void *form, struct err *e);
+
+/* The same with forms made in another way than the kind's own. */
+enum err_code bank_fill_by(struct bank *b, const struct alignment_set *set,
+                           const struct alignment_options *o, bank_maker *make, void *self,
+                           struct err *e);
 void bank_clear(struct bank *b);
 
 #endif

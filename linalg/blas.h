@@ -41,6 +41,8 @@ void pssyrk_(const char *uplo, const char *trans, const int *n, const int *k,
 void dsyrk_(const char *uplo, const char *trans, const int *n, const int *k,
             const double *alpha, const double *a, const int *lda, const double *beta, double *c,
             const int *ldc);
+void ssyrk_(const char *uplo, const char *trans, const int *n, const int *k, const float *alpha,
+            const float *a, const int *lda, const float *beta, float *c, const int *ldc);
 
 /* Eigenvalues w, ascending, and eigenvectors z of a symmetric a, which is overwritten: those
  * number il to iu, from 1, with range "I". lwork = liwork = -1 asks for the sizes of work and

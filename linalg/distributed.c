@@ -14,9 +14,9 @@
 struct distributed_product {
     int handle, context; /* of BLACS */
     int rows, columns, block_a, block_b;
-    bool square, single;
-    double *c;   /* [block_b, rows] own columns */
-    float *part; /* the same; single: of one addition */
+    bool square, single, alone; /* alone: one rank, by BLAS itself */
+    double *c;                  /* [block_b, rows] own columns */
+    float *part;                /* the same; single: of one addition */
 };
 
 int64_t distributed_block(int64_t n_columns, int size)
@@ -55,6 +55,7 @@ enum err_code distributed_product_create(MPI_Comm comm, int64_t block_a, int64_t
         return rc;
     }
     *p = (struct distributed_product){.square = square, .single = single, .c = c, .part = part};
+    p->alone = size == 1;
     p->block_a = comm_int(block_a);
     p->block_b = comm_int(block_b);
     p->rows = comm_int(size * block_a);
@@ -85,7 +86,12 @@ static void add_single(struct distributed_product *p, double alpha, const float 
 {
     int one = 1, k = desc_a[2];
     float factor = (float)alpha, none = 0;
-    if (p->square)
+    if (p->alone && p->square)
+        ssyrk_("U", "T", &p->rows, &k, &factor, a, &k, &none, p->part, &p->rows);
+    else if (p->alone)
+        sgemm_("T", "N", &p->rows, &p->columns, &k, &factor, a, &k, b, &k, &none, p->part,
+               &p->rows);
+    else if (p->square)
         pssyrk_("U", "T", &p->rows, &k, &factor, a, &one, &one, desc_a, &none, p->part, &one,
                 &one, desc_c);
     else
@@ -105,6 +111,10 @@ void distributed_product_add(struct distributed_product *p, double alpha, const 
     int desc_c[9] = {1, p->context, p->rows, p->columns, p->block_a, p->block_b, 0, 0, p->rows};
     if (p->single)
         add_single(p, alpha, a, b, desc_a, desc_b, desc_c);
+    else if (p->alone && p->square)
+        dsyrk_("U", "T", &p->rows, &k, &alpha, a, &k, &add, p->c, &p->rows);
+    else if (p->alone)
+        dgemm_("T", "N", &p->rows, &p->columns, &k, &alpha, a, &k, b, &k, &add, p->c, &p->rows);
     else if (p->square)
         pdsyrk_("U", "T", &p->rows, &k, &alpha, a, &one, &one, desc_a, &add, p->c, &one, &one,
                 desc_c);

@@ -6,12 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/kernel.h"
+
+enum { CENTRE_COLUMNS = 64 }; /* of which the sums are kept at a time */
+
 static void normalize_none(double *x, int64_t n, int64_t d)
 {
     (void)x, (void)n, (void)d;
 }
 
-static void normalize_l2(double *x, int64_t n, int64_t d)
+KERNEL static void normalize_l2(double *x, int64_t n, int64_t d)
 {
     for (int64_t i = 0; i < n; i++, x += d) {
         double norm = fmax(sqrt(features_dot(x, x, d)), 1e-12);
@@ -60,7 +64,7 @@ static const struct normalization {
 };
 const struct table alignment_normalizations = TABLE("normalization", normalizations);
 
-double features_dot(const double *a, const double *b, int64_t d)
+KERNEL double features_dot(const double *a, const double *b, int64_t d)
 {
     enum { LANES = 8 };
     double sum[LANES] = {0};
@@ -106,21 +110,29 @@ double features_threshold(const float *x, int64_t count, double quantile, float 
 /* The first row is taken off before the mean, so that a constant column is exactly 0 and a
  * large offset costs no digits. What is left below 1e-12 of the entries is rounding of the
  * normalisation: real variation of float32 input is larger. */
-void features_centre(double *x, int64_t n, int64_t d)
+KERNEL void features_centre(double *x, int64_t n, int64_t d)
 {
-    for (int64_t j = 0; j < d; j++) {
-        double largest = 0, spread = 0, shift = x[j], mean = 0;
-        for (int64_t i = 0; i < n; i++) {
-            largest = fmax(largest, fabs(x[i * d + j]));
-            mean += x[i * d + j] - shift;
-        }
-        mean /= (double)n;
-        for (int64_t i = 0; i < n; i++) {
-            x[i * d + j] = x[i * d + j] - shift - mean;
-            spread = fmax(spread, fabs(x[i * d + j]));
-        }
-        if (isfinite(mean) && spread <= 1e-12 * largest)
-            for (int64_t i = 0; i < n; i++) x[i * d + j] = 0;
+    double shift[CENTRE_COLUMNS], mean[CENTRE_COLUMNS];
+    for (int64_t j0 = 0; j0 < d; j0 += CENTRE_COLUMNS) {
+        int64_t columns = d - j0 < CENTRE_COLUMNS ? d - j0 : CENTRE_COLUMNS;
+        double largest[CENTRE_COLUMNS] = {0}, spread[CENTRE_COLUMNS] = {0};
+        for (int64_t j = 0; j < columns; j++) shift[j] = x[j0 + j], mean[j] = 0;
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = 0; j < columns; j++) {
+                double value = x[i * d + j0 + j], size = fabs(value);
+                largest[j] = size > largest[j] ? size : largest[j];
+                mean[j] += value - shift[j];
+            }
+        for (int64_t j = 0; j < columns; j++) mean[j] /= (double)n;
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = 0; j < columns; j++) {
+                double value = x[i * d + j0 + j] - shift[j] - mean[j], size = fabs(value);
+                spread[j] = size > spread[j] ? size : spread[j];
+                x[i * d + j0 + j] = value;
+            }
+        for (int64_t j = 0; j < columns; j++)
+            if (isfinite(mean[j]) && spread[j] <= 1e-12 * largest[j])
+                for (int64_t i = 0; i < n; i++) x[i * d + j0 + j] = 0;
     }
 }
 
@@ -207,8 +219,8 @@ enum err_code features_limits(const struct alignment_model *m, int64_t n,
 }
 
 /* One layer into columns [at, at + its d) of x[n, d]. */
-static void copy_layer(const struct representation *r, int64_t n, double limit, int64_t at,
-                       int64_t d, double *x)
+KERNEL static void copy_layer(const struct representation *r, int64_t n, double limit,
+                              int64_t at, int64_t d, double *x)
 {
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < r->d; j++) {
@@ -237,7 +249,17 @@ double features_unit(double largest)
     return ldexp(1, -exponent);
 }
 
-bool features_finite(const double *x, int64_t count)
+KERNEL void features_round(const double *x, int64_t count, float *out)
+{
+    for (int64_t i = 0; i < count; i++) out[i] = (float)x[i];
+}
+
+KERNEL void features_extend(const float *x, int64_t count, double *out)
+{
+    for (int64_t i = 0; i < count; i++) out[i] = (double)x[i];
+}
+
+KERNEL bool features_finite(const double *x, int64_t count)
 {
     double sum = 0;
     for (int64_t i = 0; i < count; i++) sum += x[i] * 0;

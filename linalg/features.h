@@ -38,6 +38,10 @@ double features_dot(const double *a, const double *b, int64_t d);
 /* The power of two that scales numbers of at most this size to at most 1; 1 for 0. Local. */
 double features_unit(double largest);
 
+/* To single precision and back. Local. */
+void features_round(const double *x, int64_t count, float *out);
+void features_extend(const float *x, int64_t count, double *out);
+
 /* Are all numbers finite? Local. */
 bool features_finite(const double *x, int64_t count);
 

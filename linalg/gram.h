@@ -20,6 +20,11 @@ struct gram {
     /* The same in single precision, of the form made with shape.single; NULL: there is none. */
     void (*tile_single)(const struct form_shape *s, const void *form, int64_t i0, int64_t rows,
                         int64_t j0, int64_t columns, float *out);
+    /* What is still to be done to a tile; NULL: nothing. Local. */
+    void (*finish)(const struct form_shape *s, const void *form, int64_t i0, int64_t rows,
+                   int64_t j0, int64_t columns, double *tile);
+    void (*finish_single)(const struct form_shape *s, const void *form, int64_t i0,
+                          int64_t rows, int64_t j0, int64_t columns, float *tile);
     /* Inner product to score scale: the released epsilon is relative to it. NULL: 1. Local. */
     double (*scale)(int64_t n);
     /* Sum of squares below which a matrix is rounding: there is no structure to compare. */

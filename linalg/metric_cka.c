@@ -11,134 +11,36 @@
 
 #include "base/comm.h"
 #include "linalg/blas.h"
+#include "linalg/centred.h"
 #include "linalg/features.h"
 #include "linalg/metric.h"
 
-/* ---- centred features, for tiles ---- */
+/* ---- by tiles ---- */
 
-/* In front of shift[n], and of x[n, d] in double or in single precision. */
-struct centred {
-    int64_t n, d;
-    double trace; /* of the Gram matrix */
-    double scale; /* RBF: 1 / (2 sigma^2) */
-};
-
-static size_t centred_size(const struct form_shape *s)
+/* U-centring of a tile. */
+static void u_centre_tile(const struct form_shape *s, const void *form, int64_t i0,
+                          int64_t rows, int64_t j0, int64_t columns, double *tile)
 {
-    size_t entry = s->single ? sizeof(float) : sizeof(double);
-    size_t n = (size_t)s->n, d = (size_t)s->d;
-    return sizeof(struct centred) + n * sizeof(double) + (n * d * entry + 7) / 8 * 8;
-}
-
-static double *shifts(const struct centred *c)
-{
-    return (double *)(c + 1);
-}
-
-static void *entries(const struct centred *c)
-{
-    return shifts(c) + c->n;
-}
-
-/* U-centring as something to add: K_ij + shift_i + shift_j off the diagonal, 0 on it. Of centred
- * features the rows of K sum to 0, those without the diagonal to -K_ii.
- * source   Szekely and Rizzo 2014; Song et al. 2012, eq. 5 */
-static void u_centre(const double *x, int64_t n, int64_t d, double *shift)
-{
-    double total = 0, m = (double)n;
-    for (int64_t i = 0; i < n; i++) {
-        shift[i] = -features_dot(x + i * d, x + i * d, d);
-        total += shift[i];
-    }
-    for (int64_t i = 0; i < n; i++)
-        shift[i] = total / (2 * (m - 1) * (m - 2)) - shift[i] / (m - 2);
-}
-
-/* Scores depend on the size of features by the epsilon of the released code alone; of large or
- * small ones the fourth power, which is summed, is no number of single precision. */
-static void scale_for_single(double *x, int64_t count)
-{
-    double largest = 0;
-    for (int64_t i = 0; i < count; i++) largest = fmax(largest, fabs(x[i]));
-    double unit = features_unit(largest);
-    for (int64_t i = 0; i < count; i++) x[i] *= unit;
-}
-
-static enum err_code centred_make(const struct form_shape *s, double *x, void *form,
-                                  struct err *e)
-{
-    struct centred *c = form;
-    (void)e;
-    features_centre(x, s->n, s->d);
-    if (s->single && s->epsilon == 0) scale_for_single(x, s->n * s->d);
-    *c = (struct centred){.n = s->n, .d = s->d};
-    c->trace = features_dot(x, x, s->n * s->d);
-    u_centre(x, s->n, s->d, shifts(c));
-    float *single = entries(c);
-    for (int64_t i = 0; i < s->n * s->d && s->single; i++) single[i] = (float)x[i];
-    if (!s->single) memcpy(entries(c), x, (size_t)(s->n * s->d) * sizeof *x);
-    return ERR_OK;
-}
-
-static void centred_permute(const struct form_shape *s, const void *form, const int32_t *perm,
-                            void *out)
-{
-    const struct centred *from = form;
-    struct centred *to = out;
-    *to = *from;
-    form_permute_rows(s->n, 1, shifts(from), perm, shifts(to));
-    if (!s->single) {
-        form_permute_rows(s->n, s->d, entries(from), perm, entries(to));
-        return;
-    }
-    const float *x = entries(from);
-    float *y = entries(to);
-    for (int64_t i = 0; i < s->n; i++)
-        memcpy(y + i * s->d, x + perm[i] * s->d, (size_t)s->d * sizeof *y);
-}
-
-static const struct form form_centred = {"centred features", centred_size, centred_make,
-                                         centred_permute};
-
-static void tile_linear(const struct form_shape *s, const void *form, int64_t i0, int64_t rows,
-                        int64_t j0, int64_t columns, double *out)
-{
-    int d = comm_int(s->d), m = comm_int(columns), k = comm_int(rows);
-    const double *x = entries(form), one = 1, zero = 0;
-    dgemm_("T", "N", &m, &k, &d, &one, x + j0 * d, &d, x + i0 * d, &d, &zero, out, &m);
-}
-
-static void tile_unbiased(const struct form_shape *s, const void *form, int64_t i0,
-                          int64_t rows, int64_t j0, int64_t columns, double *out)
-{
-    const double *shift = shifts(form);
-    tile_linear(s, form, i0, rows, j0, columns, out);
+    const double *shift = centred_shifts(form);
+    (void)s;
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < columns; j++)
-            out[i * columns + j] += shift[i0 + i] + shift[j0 + j];
+            tile[i * columns + j] += shift[i0 + i] + shift[j0 + j];
     if (i0 == j0)
-        for (int64_t i = 0; i < rows; i++) out[i * columns + i] = 0;
+        for (int64_t i = 0; i < rows; i++) tile[i * columns + i] = 0;
 }
 
-static void tile_linear_single(const struct form_shape *s, const void *form, int64_t i0,
-                               int64_t rows, int64_t j0, int64_t columns, float *out)
+static void u_centre_tile_single(const struct form_shape *s, const void *form, int64_t i0,
+                                 int64_t rows, int64_t j0, int64_t columns, float *tile)
 {
-    int d = comm_int(s->d), m = comm_int(columns), k = comm_int(rows);
-    const float *x = entries(form), one = 1, zero = 0;
-    sgemm_("T", "N", &m, &k, &d, &one, x + j0 * d, &d, x + i0 * d, &d, &zero, out, &m);
-}
-
-static void tile_unbiased_single(const struct form_shape *s, const void *form, int64_t i0,
-                                 int64_t rows, int64_t j0, int64_t columns, float *out)
-{
-    const double *shift = shifts(form);
-    tile_linear_single(s, form, i0, rows, j0, columns, out);
+    const double *shift = centred_shifts(form);
+    (void)s;
     for (int64_t i = 0; i < rows; i++) {
-        float add = (float)shift[i0 + i], *row = out + i * columns;
+        float add = (float)shift[i0 + i], *row = tile + i * columns;
         for (int64_t j = 0; j < columns; j++) row[j] += add + (float)shift[j0 + j];
     }
     if (i0 == j0)
-        for (int64_t i = 0; i < rows; i++) out[i * columns + i] = 0;
+        for (int64_t i = 0; i < rows; i++) tile[i * columns + i] = 0;
 }
 
 /* What is below 1e-13 of the trace is rounding of the Gram matrix. */
@@ -154,10 +56,17 @@ static double unbiased_scale(int64_t n)
     return 1 / ((double)n * (double)(n - 3));
 }
 
-const struct gram gram_cka = {&form_centred, tile_linear, tile_linear_single, NULL,
-                              rounding_of_trace};
-const struct gram gram_cka_unbiased = {&form_centred, tile_unbiased, tile_unbiased_single,
-                                       unbiased_scale, rounding_of_trace};
+const struct gram gram_cka = {.form = &form_centred,
+                              .tile = centred_tile,
+                              .tile_single = centred_tile_single,
+                              .rounding = rounding_of_trace};
+const struct gram gram_cka_unbiased = {.form = &form_centred,
+                                       .tile = centred_tile,
+                                       .tile_single = centred_tile_single,
+                                       .finish = u_centre_tile,
+                                       .finish_single = u_centre_tile_single,
+                                       .scale = unbiased_scale,
+                                       .rounding = rounding_of_trace};
 
 /* ---- the RBF kernel ---- */
 
@@ -217,10 +126,10 @@ static double median_distance(const double *x, const double *square, int64_t n, 
 static void rbf_centre(struct centred *c, const double *square, double *panel)
 {
     int64_t n = c->n;
-    double *shift = shifts(c), grand = 0;
+    double *shift = centred_shifts(c), grand = 0;
     for (int64_t i0 = 0; i0 < n; i0 += RBF_ROWS) {
         int64_t rows = n - i0 < RBF_ROWS ? n - i0 : RBF_ROWS;
-        distances(entries(c), square, n, c->d, i0, rows, panel);
+        distances(centred_entries(c), square, n, c->d, i0, rows, panel);
         for (int64_t i = 0; i < rows; i++) {
             double sum = 0;
             for (int64_t j = 0; j < n; j++) sum += exp(-c->scale * panel[i * n + j]);
@@ -240,15 +149,15 @@ static enum err_code rbf_make(const struct form_shape *s, double *x, void *form,
     int64_t *count = malloc(sizeof *count << 16);
     enum err_code rc = ERR_OK;
     *c = (struct centred){.n = n, .d = d};
-    memset(shifts(c), 0, (size_t)n * sizeof(double));
-    memcpy(entries(c), x, (size_t)(n * d) * sizeof *x);
-    features_centre(entries(c), n, d);
+    memset(centred_shifts(c), 0, (size_t)(n + d) * sizeof(double));
+    memcpy(centred_entries(c), x, (size_t)(n * d) * sizeof *x);
+    features_centre(centred_entries(c), n, d);
     if (!panel || !square || !count) {
         rc = ERR(e, ERR_NOMEM, "no memory for a kernel of %lld rows", (long long)n);
     } else if (!features_finite(x, n * d)) {
         c->scale = NAN;
     } else {
-        const double *y = entries(c);
+        const double *y = centred_entries(c);
         for (int64_t i = 0; i < n; i++) square[i] = features_dot(y + i * d, y + i * d, d);
         double sigma2 =
             s->sigma > 0 ? s->sigma * s->sigma : median_distance(y, square, n, d, count, panel);
@@ -280,8 +189,8 @@ static void tile_rbf(const struct form_shape *s, const void *form, int64_t i0, i
                      int64_t j0, int64_t columns, double *out)
 {
     const struct centred *c = form;
-    const double *x = entries(c), *shift = shifts(c);
-    tile_linear(s, form, i0, rows, j0, columns, out);
+    const double *x = centred_entries(c), *shift = centred_shifts(c);
+    centred_tile(s, form, i0, rows, j0, columns, out);
     for (int64_t i = 0; i < rows; i++) {
         const double *row = x + (i0 + i) * s->d;
         double square = features_dot(row, row, s->d);
@@ -302,7 +211,8 @@ static double rounding_of_kernel(const struct form_shape *s, const void *form)
     return 1e-26 * (double)s->n * (double)s->n;
 }
 
-const struct gram gram_cka_rbf = {&form_rbf, tile_rbf, NULL, NULL, rounding_of_kernel};
+const struct gram gram_cka_rbf = {
+    .form = &form_rbf, .tile = tile_rbf, .rounding = rounding_of_kernel};
 
 /* ---- by products of features ---- */
 

@@ -93,7 +93,8 @@ static void tile_pearson(const struct form_shape *s, const void *form, int64_t i
             out[i * columns + j] = i0 + i == j0 + j ? 0 : out[i * columns + j] - r->mean;
 }
 
-const struct gram gram_rsa = {&form_rows, tile_pearson, NULL, NULL, rounding_of_correlations};
+const struct gram gram_rsa = {
+    .form = &form_rows, .tile = tile_pearson, .rounding = rounding_of_correlations};
 
 /* ---- Spearman ---- */
 
@@ -181,5 +182,5 @@ static void tile_spearman(const struct form_shape *s, const void *form, int64_t 
             *out++ = i == j ? 0 : rank[place(s->n, i, j)];
 }
 
-const struct gram gram_rsa_spearman = {&form_ranks, tile_spearman, NULL, NULL,
-                                       rounding_of_correlations};
+const struct gram gram_rsa_spearman = {
+    .form = &form_ranks, .tile = tile_spearman, .rounding = rounding_of_correlations};

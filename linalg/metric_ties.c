@@ -59,12 +59,7 @@ static enum err_code make_ties(const struct form_shape *s, double *x, void *form
     memset(form, 0, ties_size(s));
     *t = (struct ties){s->n, (s->n + 63) / 64, features_finite(x, s->n * s->d)};
     if (!t->finite) return ERR_OK;
-    struct neighbours_search w;
-    bool ok = neighbours_search_init(&w, s, x);
-    if (ok) neighbours_search_rows(&w, keep_ties, t);
-    arena_clear(&w.arena);
-    return ok ? ERR_OK
-              : ERR(e, ERR_NOMEM, "no memory for neighbours of %lld rows", (long long)s->n);
+    return neighbours_search_all(s, x, keep_ties, t, e);
 }
 
 /* bits[i] of out where bit perm[i] is set. */

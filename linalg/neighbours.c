@@ -1,7 +1,8 @@
 /* neighbours.c - exact nearest neighbours, and the forms made of them.
  *
- * A blocked product gives other last bits than a plain one. So it only finds candidates: all
- * that may be among the k nearest given its error. Which of them are is decided by features_dot,
+ * Similarities are symmetric: a tile above the diagonal serves its rows and its columns. A
+ * blocked product gives other last bits than a plain one. So it only finds candidates: all that
+ * may be among the k nearest given its error. Which of them are is decided by features_dot,
  * whose bits depend on the two rows alone. Neighbours are therefore exact and the same wherever
  * they are found, also where the blocked product is in single precision, and rows that are
  * bit-identical tie exactly. */
@@ -14,8 +15,16 @@
 
 #include "base/arena.h"
 #include "base/comm.h"
+#include "base/kernel.h"
 #include "linalg/blas.h"
+#include "linalg/centred.h"
 #include "linalg/features.h"
+
+enum {
+    TILE_SIDE = 256,
+    PANEL_ROWS = 128, /* of those that are searched in double precision */
+    LANES = 32
+};
 
 static int nearer(const void *a, const void *b)
 {
@@ -42,121 +51,314 @@ static double kth_largest(const double *s, int64_t n, int64_t k, double *heap)
     return heap[0];
 }
 
-/* All that may be among the k nearest of row i, nearest first; returns how many. error bounds
- * how far w->row is from features_dot. */
-static int64_t candidates(struct neighbours_search *w, int64_t i, double error)
+/* ---- guesses ---- */
+
+static bool is_crowded(const struct neighbours_search *w, int64_t i)
 {
-    w->row[i] = -HUGE_VAL;
-    double low = kth_largest(w->row, w->n, w->k, w->heap) - 2 * error;
-    int64_t count = 0;
-    for (int64_t j = 0; j < w->n; j++) {
-        if (w->row[j] < low || j == i) continue;
-        double exact = features_dot(w->x + i * w->d, w->x + j * w->d, w->d);
-        w->near[count++] = (struct near){exact, (int32_t)j};
+    return w->count[i] > w->room;
+}
+
+static void set_crowded(struct neighbours_search *w, int64_t i)
+{
+    w->count[i] = w->room + 1;
+    w->least[i] = NAN; /* nothing is at least that */
+}
+
+/* The k-th largest of s[count], or -HUGE_VALF: the least of those that fewer than k exceed. Many
+ * comparisons of few numbers, without a branch. */
+KERNEL static float kth_of_few(const float *s, int32_t count, int32_t k, int32_t *above)
+{
+    memset(above, 0, (size_t)count * sizeof *above);
+    for (int32_t l = 0; l < count; l++)
+        for (int32_t j = 0; j < count; j++) above[j] += s[l] > s[j];
+    float least = HUGE_VALF;
+    for (int32_t j = 0; j < count; j++) least = above[j] < k && s[j] < least ? s[j] : least;
+    return count < k ? -HUGE_VALF : least;
+}
+
+/* Drops the guesses of row i that cannot be neighbours. */
+static void thin_out(struct neighbours_search *w, int64_t i)
+{
+    struct guess *guess = w->guess + i * w->room;
+    int32_t count = (int32_t)w->count[i], kept = 0;
+    for (int32_t j = 0; j < count; j++) w->few[j] = guess[j].similarity;
+    w->least[i] = kth_of_few(w->few, count, (int32_t)w->k, w->above) - w->slack[i];
+    for (int32_t j = 0; j < count; j++) {
+        struct guess one = guess[j];
+        guess[kept] = one;
+        kept += one.similarity >= w->least[i];
     }
-    INVARIANT(count >= w->k);
-    qsort(w->near, (size_t)count, sizeof *w->near, nearer);
-    return count;
+    w->count[i] = kept;
 }
 
-/* Similarities of rows [i0, i0 + rows) with all. */
-static void make_panel(struct neighbours_search *w, int64_t i0, int64_t rows)
+static void offer(struct neighbours_search *w, int64_t i, int64_t j, float similarity)
 {
-    int n = comm_int(w->n), m = comm_int(rows), d = comm_int(w->d);
-    if (w->single) {
-        const float one = 1, zero = 0;
-        sgemm_("T", "N", &n, &m, &d, &one, w->single, &d, w->single + i0 * w->d, &d, &zero,
-               w->panel, &n);
-    } else {
-        const double one = 1, zero = 0;
-        dgemm_("T", "N", &n, &m, &d, &one, w->x, &d, w->x + i0 * w->d, &d, &zero, w->panel, &n);
+    if (!(similarity >= w->least[i]) || i == j) return;
+    w->guess[i * w->room + w->count[i]++] = (struct guess){similarity, (int32_t)j};
+    if (w->count[i] < w->room) return;
+    thin_out(w, i);
+    if (w->count[i] > w->room * 3 / 4) set_crowded(w, i);
+}
+
+/* Columns [j0, j0 + columns) as neighbours of row i. */
+KERNEL static void offer_to_row(struct neighbours_search *w, int64_t i, int64_t j0,
+                                int64_t columns, const float *row)
+{
+    const float *lift = w->lift + j0;
+    int64_t j = 0;
+    for (; j + LANES <= columns; j += LANES) {
+        int hits = 0;
+        float least = w->least[i];
+        for (int l = 0; l < LANES; l++) hits |= row[j + l] + lift[j + l] >= least;
+        for (int l = 0; l < LANES && hits; l++)
+            offer(w, i, j0 + j + l, row[j + l] + lift[j + l]);
+    }
+    for (; j < columns; j++) offer(w, i, j0 + j, row[j] + lift[j]);
+}
+
+/* Row i as a neighbour of rows [j0, j0 + columns). */
+KERNEL static void offer_to_columns(struct neighbours_search *w, int64_t i, int64_t j0,
+                                    int64_t columns, const float *row)
+{
+    const float lift = w->lift[i], *least = w->least + j0;
+    int64_t j = 0;
+    for (; j + LANES <= columns; j += LANES) {
+        int hits = 0;
+        for (int l = 0; l < LANES; l++) hits |= row[j + l] + lift >= least[j + l];
+        for (int l = 0; l < LANES && hits; l++) offer(w, j0 + j + l, i, row[j + l] + lift);
+    }
+    for (; j < columns; j++) offer(w, j0 + j, i, row[j] + lift);
+}
+
+/* The places of the next guesses of rows [i0, i0 + rows) are far apart in memory. */
+static void fetch_guesses(const struct neighbours_search *w, int64_t i0, int64_t rows)
+{
+    for (int64_t i = i0; i < i0 + rows; i++)
+        __builtin_prefetch(w->guess + i * w->room + w->count[i], 1);
+}
+
+void neighbours_search_tile_single(struct neighbours_search *w, int64_t i0, int64_t rows,
+                                   int64_t j0, int64_t columns, const float *tile)
+{
+    fetch_guesses(w, i0, rows);
+    fetch_guesses(w, j0, columns);
+    for (int64_t i = 0; i < rows; i++) {
+        offer_to_row(w, i0 + i, j0, columns, tile + i * columns);
+        if (i0 != j0) offer_to_columns(w, i0 + i, j0, columns, tile + i * columns);
     }
 }
 
-/* A row of the panel into w->row. What all entries of a row share decides nothing. */
-static void take_row(struct neighbours_search *w, int64_t place)
+void neighbours_search_tile(struct neighbours_search *w, int64_t i0, int64_t rows, int64_t j0,
+                            int64_t columns, const double *tile)
 {
-    if (w->single) {
-        const float *s = (const float *)w->panel + place * w->n;
-        double unit = w->scale * w->scale;
-        for (int64_t j = 0; j < w->n; j++) w->row[j] = (double)s[j] / unit + w->lift[j];
-    } else {
-        memcpy(w->row, (const double *)w->panel + place * w->n, (size_t)w->n * sizeof *w->row);
-    }
-}
-
-/* Bound on the difference between w->row of row i and features_dot, up to what a row shares.
- * Each sum of d products is within d roundings of the truth; the features that the panel is made
- * of are rounded themselves in single precision. */
-static double error_of(const struct neighbours_search *w, int64_t i)
-{
-    double terms = (double)(w->d + 4);
-    if (!w->single) return DBL_EPSILON * terms * w->norm[i] * w->longest;
-    double small = (double)FLT_MIN / (w->scale * w->scale); /* what underflows is lost */
-    return terms * ((double)FLT_EPSILON * w->norm[i] * w->longest + small +
-                    4 * DBL_EPSILON * w->lift[w->n]);
-}
-
-void neighbours_search_rows(struct neighbours_search *w, neighbours_found *found, void *self)
-{
-    for (int64_t i0 = 0; i0 < w->n; i0 += PANEL_ROWS) {
-        int64_t rows = w->n - i0 < PANEL_ROWS ? w->n - i0 : PANEL_ROWS;
-        make_panel(w, i0, rows);
-        for (int64_t i = i0; i < i0 + rows; i++) {
-            take_row(w, i - i0);
-            found(self, w, i, candidates(w, i, error_of(w, i)));
+    float part[LANES * 4];
+    fetch_guesses(w, i0, rows);
+    fetch_guesses(w, j0, columns);
+    for (int64_t j = 0; j < columns; j += LANES * 4) {
+        int64_t width = columns - j < LANES * 4 ? columns - j : LANES * 4;
+        for (int64_t i = 0; i < rows; i++) {
+            features_round(tile + i * columns + j, width, part);
+            offer_to_row(w, i0 + i, j0 + j, width, part);
+            if (i0 != j0) offer_to_columns(w, i0 + i, j0 + j, width, part);
         }
     }
 }
 
-/* x_i . x_j = (x_i - m) . (x_j - m) + m . x_j + (a number of row i): the large part of features
- * with an offset is kept in double, and the others are scaled so that products neither overflow
- * nor vanish. lift[n] holds the largest of what was taken apart. */
-static bool prepare_single(struct neighbours_search *w)
+/* ---- start ---- */
+
+/* Twice a bound on how far a similarity is from features_dot, up to what a row shares, and the
+ * rounding of what is compared with. Each sum of d products is within d roundings of the truth
+ * and the features that a tile in single precision is made of are rounded themselves; the lift
+ * and the sum with it are rounded to single precision; the rest is double. */
+static double slack_of(const struct form_shape *s, double norm, double longest, double lift,
+                       double mean)
 {
-    int64_t n = w->n, d = w->d;
-    float *single = arena_array(&w->arena, (size_t)n, (size_t)d * sizeof *single);
-    double *mean = arena_array(&w->arena, (size_t)d, sizeof *mean);
-    w->lift = arena_array(&w->arena, (size_t)n + 1, sizeof *w->lift);
-    if (!single || !mean || !w->lift) return false;
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j < d; j++) mean[j] += w->x[i * d + j] / (double)n;
-    double most = features_dot(mean, mean, d), largest = 0;
+    double terms = (double)(s->d + 4), sizes = norm * longest;
+    double whole = (longest + mean) * (longest + mean);
+    double rounding =
+        (double)FLT_EPSILON * ((s->single ? terms + 6 : 6) * sizes + 4 * lift + mean * longest);
+    double underflow = (double)FLT_MIN * terms * (1 + longest);
+    return 2 * (rounding + underflow + (1e-12 + 4 * DBL_EPSILON * terms) * whole);
+}
+
+/* x_i . x_j = (x_i - m) . (x_j - m) + m . (x_j - m) + (a number of row i): the tile and the lift
+ * of j. Where single precision could overflow all rows are left to double. */
+static void prepare(struct neighbours_search *w, const struct form_shape *s, const void *form)
+{
+    int64_t n = s->n, d = s->d;
+    const double *mean = centred_mean(form);
+    double longest = 0, lift = 0, length = sqrt(features_dot(mean, mean, d));
     for (int64_t i = 0; i < n; i++) {
-        const double *x = w->x + i * d;
-        w->lift[i] = features_dot(mean, x, d);
-        most = fmax(most, features_dot(x, x, d));
-        for (int64_t j = 0; j < d; j++) largest = fmax(largest, fabs(x[j] - mean[j]));
+        const double *x = w->row;
+        if (s->single)
+            features_extend((const float *)centred_entries(form) + i * d, d, w->row);
+        else
+            x = (const double *)centred_entries(form) + i * d;
+        double norm = sqrt(features_dot(x, x, d)), add = features_dot(mean, x, d);
+        longest = fmax(longest, norm);
+        lift = fmax(lift, fabs(add));
+        w->lift[i] = (float)add;
+        w->slack[i] = (float)norm;
+        w->least[i] = -HUGE_VALF;
     }
-    w->lift[n] = most;
-    w->scale = features_unit(largest);
-    for (int64_t i = 0; i < n * d; i++)
-        single[i] = (float)((w->x[i] - mean[i % d]) * w->scale);
-    w->single = single;
-    return true;
+    for (int64_t i = 0; i < n; i++) {
+        double slack = slack_of(s, (double)w->slack[i], longest, lift, length);
+        w->slack[i] = (float)(1.0001 * slack);
+        if (!(longest * longest + lift + slack < (double)FLT_MAX / 16)) set_crowded(w, i);
+    }
 }
 
 bool neighbours_search_init(struct neighbours_search *w, const struct form_shape *s,
-                            const double *x)
+                            const void *form)
 {
     size_t n = (size_t)s->n;
-    *w = (struct neighbours_search){.n = s->n, .d = s->d, .k = s->k, .x = x};
-    w->row = arena_array(&w->arena, n, sizeof *w->row);
-    w->norm = arena_array(&w->arena, n, sizeof *w->norm);
+    *w = (struct neighbours_search){.n = s->n, .d = s->d, .k = s->k, .room = 2 * s->k + 12};
+    w->lift = arena_array(&w->arena, n, sizeof *w->lift);
+    w->slack = arena_array(&w->arena, n, sizeof *w->slack);
+    w->least = arena_array(&w->arena, n, sizeof *w->least);
+    w->count = arena_array(&w->arena, n, sizeof *w->count);
+    w->guess = arena_array(&w->arena, n, (size_t)w->room * sizeof *w->guess);
+    w->few = arena_array(&w->arena, (size_t)w->room, sizeof *w->few);
+    w->above = arena_array(&w->arena, (size_t)w->room, sizeof *w->above);
+    w->row = arena_array(&w->arena, (size_t)s->d, sizeof *w->row);
     w->heap = arena_array(&w->arena, (size_t)s->k, sizeof *w->heap);
     w->near = arena_array(&w->arena, n, sizeof *w->near);
-    w->panel = arena_array(&w->arena, n, PANEL_ROWS * sizeof(double));
-    if (!w->row || !w->norm || !w->heap || !w->near || !w->panel) return false;
-    if (s->single && !prepare_single(w)) return false;
-    for (int64_t i = 0; i < s->n; i++) {
-        double square = 0;
-        for (int64_t j = 0; j < s->d && w->single; j++)
-            square += (double)w->single[i * s->d + j] * (double)w->single[i * s->d + j];
-        if (!w->single) square = features_dot(x + i * s->d, x + i * s->d, s->d);
-        w->norm[i] = sqrt(square) / (w->single ? w->scale : 1);
-        w->longest = fmax(w->longest, w->norm[i]);
+    if (!w->lift || !w->slack || !w->least || !w->count || !w->guess || !w->few || !w->above ||
+        !w->row || !w->heap || !w->near)
+        return false;
+    prepare(w, s, form);
+    return true;
+}
+
+/* ---- end ---- */
+
+/* The exact similarity with row j. */
+static void add_near(struct neighbours_search *w, const double *x, int64_t i, int64_t j,
+                     int64_t *count)
+{
+    double exact = features_dot(x + i * w->d, x + j * w->d, w->d);
+    w->near[(*count)++] = (struct near){exact, (int32_t)j};
+}
+
+static void fetch_row(const double *x, int64_t d)
+{
+    for (int64_t j = 0; j < d; j += 64 / (int64_t)sizeof *x) __builtin_prefetch(x + j);
+}
+
+static void decide(struct neighbours_search *w, int64_t i, int64_t count,
+                   neighbours_found *found, void *self)
+{
+    INVARIANT(count >= w->k);
+    qsort(w->near, (size_t)count, sizeof *w->near, nearer);
+    found(self, w, i, count);
+}
+
+/* Rows that too many seem near to, by products in double precision: bounds are 1e-9 of those in
+ * single precision. The m rows of list lie one after the other in part[m, d]; panel[m, n]. */
+static void search_panel(struct neighbours_search *w, const double *x, int64_t m,
+                         const int64_t *list, double *part, double *panel,
+                         neighbours_found *found, void *self)
+{
+    int64_t n = w->n, d = w->d;
+    double longest = 0;
+    for (int64_t j = 0; j < n; j++)
+        longest = fmax(longest, features_dot(x + j * d, x + j * d, d));
+    for (int64_t i = 0; i < m; i++)
+        memcpy(part + i * d, x + list[i] * d, (size_t)d * sizeof *part);
+    int columns = comm_int(n), rows = comm_int(m), depth = comm_int(d);
+    const double one = 1, zero = 0;
+    dgemm_("T", "N", &columns, &rows, &depth, &one, x, &depth, part, &depth, &zero, panel,
+           &columns);
+    for (int64_t i = 0; i < m; i++) {
+        double *row = panel + i * n;
+        int64_t count = 0, self_row = list[i];
+        double square = features_dot(x + self_row * d, x + self_row * d, d);
+        double error = DBL_EPSILON * (double)(d + 4) * sqrt(square) * sqrt(longest);
+        row[self_row] = -HUGE_VAL;
+        double low = kth_largest(row, n, w->k, w->heap) - 2 * error;
+        for (int64_t j = 0; j < n; j++)
+            if (row[j] >= low && j != self_row) add_near(w, x, self_row, j, &count);
+        decide(w, self_row, count, found, self);
+    }
+}
+
+/* All crowded rows. False: no memory. */
+static bool search_crowded(struct neighbours_search *w, const double *x,
+                           neighbours_found *found, void *self)
+{
+    int64_t list[PANEL_ROWS], m = 0;
+    double *part = arena_array(&w->arena, PANEL_ROWS, (size_t)w->d * sizeof *part);
+    double *panel = arena_array(&w->arena, PANEL_ROWS, (size_t)w->n * sizeof *panel);
+    if (!part || !panel) return false;
+    for (int64_t i = 0; i < w->n; i++) {
+        if (is_crowded(w, i)) list[m++] = i;
+        if (m == PANEL_ROWS || (m && i + 1 == w->n)) {
+            search_panel(w, x, m, list, part, panel, found, self);
+            m = 0;
+        }
     }
     return true;
+}
+
+bool neighbours_search_finish(struct neighbours_search *w, const double *x,
+                              neighbours_found *found, void *self)
+{
+    bool crowded = false;
+    for (int64_t i = 0; i < w->n; i++) {
+        int64_t count = 0;
+        if (!is_crowded(w, i)) thin_out(w, i);
+        if (w->count[i] < w->k)
+            set_crowded(w, i); /* not a number, or beyond single precision */
+        crowded |= is_crowded(w, i);
+        if (is_crowded(w, i)) continue;
+        const struct guess *guess = w->guess + i * w->room;
+        for (int64_t j = 0; j < w->count[i]; j++) {
+            if (j + 1 < w->count[i]) fetch_row(x + guess[j + 1].index * w->d, w->d);
+            add_near(w, x, i, guess[j].index, &count);
+        }
+        decide(w, i, count, found, self);
+    }
+    return !crowded || search_crowded(w, x, found, self);
+}
+
+/* ---- all of it ---- */
+
+/* Local. False: no memory. */
+static bool show_all(struct neighbours_search *w, const struct form_shape *s, const void *form)
+{
+    void *tile = malloc(TILE_SIDE * TILE_SIDE * sizeof(double));
+    for (int64_t i = 0; i < s->n && tile; i += TILE_SIDE)
+        for (int64_t j = i; j < s->n; j += TILE_SIDE) {
+            int64_t rows = s->n - i < TILE_SIDE ? s->n - i : TILE_SIDE;
+            int64_t columns = s->n - j < TILE_SIDE ? s->n - j : TILE_SIDE;
+            if (s->single) {
+                centred_tile_single(s, form, i, rows, j, columns, tile);
+                neighbours_search_tile_single(w, i, rows, j, columns, tile);
+            } else {
+                centred_tile(s, form, i, rows, j, columns, tile);
+                neighbours_search_tile(w, i, rows, j, columns, tile);
+            }
+        }
+    free(tile);
+    return tile != NULL;
+}
+
+enum err_code neighbours_search_all(const struct form_shape *s, const double *x,
+                                    neighbours_found *found, void *self, struct err *e)
+{
+    struct neighbours_search w = {0};
+    size_t count = (size_t)(s->n * s->d);
+    double *copy = arena_large_alloc(count * sizeof *copy);
+    void *form = arena_large_alloc(centred_size(s));
+    bool ok = copy && form;
+    if (ok) memcpy(copy, x, count * sizeof *copy);
+    ok = ok && form_centred.make(s, copy, form, e) == ERR_OK &&
+         neighbours_search_init(&w, s, form) && show_all(&w, s, form) &&
+         neighbours_search_finish(&w, x, found, self);
+    free(copy), free(form);
+    arena_clear(&w.arena);
+    return ok ? ERR_OK
+              : ERR(e, ERR_NOMEM, "no memory for neighbours of %lld rows", (long long)s->n);
 }
 
 /* ---- the form of lists ---- */
@@ -178,6 +380,26 @@ static void keep_list(void *self, struct neighbours_search *w, int64_t i, int64_
     }
 }
 
+/* Mean similarity of every row to all. False: no memory. */
+static bool make_means(const struct form_shape *s, const double *x, double *mean)
+{
+    double *sum = calloc((size_t)s->d, sizeof *sum);
+    for (int64_t i = 0; i < s->n && sum; i++)
+        for (int64_t j = 0; j < s->d; j++) sum[j] += x[i * s->d + j] / (double)s->n;
+    for (int64_t i = 0; i < s->n && sum; i++) mean[i] = features_dot(x + i * s->d, sum, s->d);
+    free(sum);
+    return sum != NULL;
+}
+
+bool neighbours_lists_make(const struct form_shape *s, const double *x,
+                           struct neighbours_search *w, void *form)
+{
+    struct neighbour_lists *l = form;
+    *l = (struct neighbour_lists){.n = s->n, .k = s->k, .finite = w != NULL};
+    return !w || (neighbours_search_finish(w, x, keep_list, l) &&
+                  make_means(s, x, neighbours_means(l)));
+}
+
 static enum err_code make_lists(const struct form_shape *s, double *x, void *form,
                                 struct err *e)
 {
@@ -185,20 +407,9 @@ static enum err_code make_lists(const struct form_shape *s, double *x, void *for
     *l = (struct neighbour_lists){
         .n = s->n, .k = s->k, .finite = features_finite(x, s->n * s->d)};
     if (!l->finite) return ERR_OK;
-    struct neighbours_search w;
-    double *sum = calloc((size_t)s->d, sizeof *sum);
-    enum err_code rc = ERR_OK;
-    if (neighbours_search_init(&w, s, x) && sum) {
-        neighbours_search_rows(&w, keep_list, l);
-        for (int64_t i = 0; i < s->n * s->d; i++) sum[i % s->d] += x[i] / (double)s->n;
-        for (int64_t i = 0; i < s->n; i++)
-            neighbours_means(l)[i] = features_dot(x + i * s->d, sum, s->d);
-    } else {
-        rc = ERR(e, ERR_NOMEM, "no memory for neighbours of %lld rows", (long long)s->n);
-    }
-    free(sum);
-    arena_clear(&w.arena);
-    return rc;
+    TRY(neighbours_search_all(s, x, keep_list, l, e));
+    if (make_means(s, x, neighbours_means(l))) return ERR_OK;
+    return ERR(e, ERR_NOMEM, "no memory for %lld features", (long long)s->d);
 }
 
 /* Row i is row perm[i], whose neighbours have new numbers. */

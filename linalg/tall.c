@@ -8,10 +8,13 @@
 #include <string.h>
 
 #include "base/comm.h"
+#include "base/kernel.h"
 #include "linalg/all_pairs_inner.h"
+#include "linalg/centred.h"
 #include "linalg/distributed.h"
 #include "linalg/features.h"
 #include "linalg/gram.h"
+#include "linalg/neighbours.h"
 
 enum { TILE_MAX = 256 }; /* larger tiles waste more below the diagonal than dgemm gains */
 
@@ -22,6 +25,8 @@ struct columns {
     void *tile;        /* [block, side, side]; padding stays 0 */
     double *square;    /* [size * block] inner product of each with itself, then its root */
     const char *form;  /* of this rank, as they are or permuted */
+    struct neighbours_search *search; /* of own representations; NULL: there is none */
+    struct bank *lists;               /* that the searches are for */
 };
 
 struct tall {
@@ -42,7 +47,7 @@ static struct bank *mine(const struct tall *t, const struct columns *c)
     return &c->bank[t->run->rank];
 }
 
-static double sum_squares_single(const float *x, int64_t count)
+KERNEL static double sum_squares_single(const float *x, int64_t count)
 {
     double sum[8] = {0};
     int64_t i = 0;
@@ -65,10 +70,17 @@ static void make_tiles(struct tall *t, struct columns *c, int64_t i0, int64_t ro
         if (t->single) {
             float *tile = (float *)c->tile + r * size;
             t->gram->tile_single(&at->shape, form, i0, rows, j0, columns, tile);
+            if (c->search && c->search[r].n)
+                neighbours_search_tile_single(&c->search[r], i0, rows, j0, columns, tile);
+            if (t->gram->finish_single)
+                t->gram->finish_single(&at->shape, form, i0, rows, j0, columns, tile);
             if (!t->rooted) *square += weight * sum_squares_single(tile, size);
         } else {
             double *tile = (double *)c->tile + r * size;
             t->gram->tile(&at->shape, form, i0, rows, j0, columns, tile);
+            if (c->search && c->search[r].n)
+                neighbours_search_tile(&c->search[r], i0, rows, j0, columns, tile);
+            if (t->gram->finish) t->gram->finish(&at->shape, form, i0, rows, j0, columns, tile);
             if (!t->rooted) *square += weight * features_dot(tile, tile, size);
         }
     }
@@ -224,6 +236,57 @@ static enum err_code calibrate(struct tall *t, struct err *e)
     return rc;
 }
 
+/* ---- neighbour lists in passing ---- */
+
+/* Searches in all own representations whose features are finite. Local. */
+static enum err_code start_searches(const struct tall *t, struct columns *c, struct bank *lists,
+                                    struct err *e)
+{
+    const struct bank *b = mine(t, c);
+    c->lists = lists;
+    c->search = calloc((size_t)b->n_candidates + 1, sizeof *c->search);
+    bool ok = c->search != NULL;
+    for (int64_t r = 0; r < b->n_candidates && ok; r++) {
+        const struct centred *form = (const void *)(b->form + b->candidate[r].at);
+        if (isfinite(form->trace))
+            ok = neighbours_search_init(&c->search[r], &lists->candidate[r].shape, form);
+    }
+    return ok ? ERR_OK
+              : ERR(e, ERR_NOMEM, "no memory for neighbours of %lld representations",
+                    (long long)b->n_candidates);
+}
+
+static void clear_search(struct neighbours_search *w)
+{
+    arena_clear(&w->arena);
+    w->n = 0;
+}
+
+static enum err_code make_list(void *self, int64_t r, double *x, void *form, struct err *e)
+{
+    struct columns *c = self;
+    struct neighbours_search *w = &c->search[r];
+    bool ok = neighbours_lists_make(&c->lists->candidate[r].shape, x, w->n ? w : NULL, form);
+    clear_search(w);
+    return ok ? ERR_OK : ERR(e, ERR_NOMEM, "no memory for neighbour lists");
+}
+
+/* Local. */
+static enum err_code finish_searches(const struct tall *t, struct columns *c,
+                                     const struct alignment_set *set, struct err *e)
+{
+    if (!c->search) return ERR_OK;
+    return bank_fill_by(c->lists, set, t->run->options, make_list, c, e);
+}
+
+static void clear_searches(const struct tall *t, struct columns *c)
+{
+    for (int64_t r = 0; c->search && r < mine(t, c)->n_candidates; r++)
+        clear_search(&c->search[r]);
+    free(c->search);
+    c->search = NULL;
+}
+
 /* ---- start and end ---- */
 
 static enum err_code plan_columns(const struct tall *t, const struct alignment_set *set,
@@ -243,11 +306,13 @@ static enum err_code plan_columns(const struct tall *t, const struct alignment_s
 }
 
 /* Local. */
-static enum err_code allocate(struct tall *t, struct err *e)
+static enum err_code allocate(struct tall *t, struct lists *lists, struct err *e)
 {
     const struct alignment_groups *g = t->run->groups;
     TRY(plan_columns(t, g->a, &t->a, e));
     if (!t->same) TRY(plan_columns(t, g->b, &t->b, e));
+    if (lists) TRY(start_searches(t, &t->a, &lists->a, e));
+    if (lists && !t->same) TRY(start_searches(t, &t->b, &lists->b, e));
     size_t entry = t->single ? sizeof(float) : sizeof(double);
     int64_t block = t->a.block + (t->same ? t->a.block : t->b.block);
     t->side = (int64_t)sqrt((double)GRAM_BLOCK_BYTES / ((double)entry * (double)(block + 1)));
@@ -268,18 +333,25 @@ static void clear_columns(struct columns *c, int size)
 }
 
 enum err_code tall_product(const struct run *r, const struct alignment_task *task,
-                           struct err *e)
+                           struct lists *lists, struct err *e)
 {
     struct tall t = {.run = r, .task = task, .gram = task->measure->gram};
     t.single = r->options->precision == ALIGN_SINGLE && t.gram->tile_single;
     t.same = r->groups->a == r->groups->b;
-    enum err_code rc = comm_agree(r->comm, allocate(&t, e), e);
+    enum err_code rc = comm_agree(r->comm, allocate(&t, lists, e), e);
     if (rc == ERR_OK)
         rc = distributed_product_create(r->comm, t.a.block, t.same ? 0 : t.b.block, t.single,
                                         &t.product, e);
     if (rc == ERR_OK) {
-        if (t.same) t.b = t.a, t.b.tile = NULL;
+        if (t.same) t.b = t.a, t.b.tile = NULL, t.b.search = NULL;
         multiply(&t);
+        rc = finish_searches(&t, &t.a, r->groups->a, e);
+        if (rc == ERR_OK) rc = finish_searches(&t, &t.b, r->groups->b, e);
+        rc = comm_agree(r->comm, rc, e);
+    }
+    clear_searches(&t, &t.a);
+    clear_searches(&t, &t.b);
+    if (rc == ERR_OK) {
         double scale = t.gram->scale ? t.gram->scale(r->groups->a->n) : 1;
         take_roots(&t, &t.a, scale);
         if (!t.same) take_roots(&t, &t.b, scale);
