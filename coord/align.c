@@ -318,7 +318,7 @@ static enum err_code run_tasks(struct aligner *x, const struct alignment_task *t
     int64_t M = x->models.set.n_models, size = group_size(x, task, n), loaded = -1;
     struct alignment_set a, b;
     const struct alignment_null null = {x->options.null.permutations, x->perm,
-                                        x->options.null.alpha};
+                                        x->options.null.alpha, x->options.null.within_class};
     struct alignment_sink sink = {take, x};
     uint8_t *wanted = arena_array(&x->arena, (size_t)size, (size_t)size);
     TRY(comm_agree(x->comm, wanted ? ERR_OK : ERR(e, ERR_NOMEM, "no memory for pairs"), e));

@@ -33,6 +33,7 @@ static const struct alignment_measure measures[] = {
         .form = &form_covariance,
         .pair = cka_by_features,
         .scratch = cka_scratch,
+        .moments = cka_moments,
         .gram = &gram_cka,
     },
     {
@@ -48,6 +49,7 @@ static const struct alignment_measure measures[] = {
         .form = &form_covariance,
         .pair = cka_unbiased_by_features,
         .scratch = cka_scratch,
+        .moments = cka_unbiased_moments,
         .gram = &gram_cka_unbiased,
     },
     {
@@ -109,6 +111,7 @@ static const struct alignment_measure measures[] = {
         .form = &form_neighbours,
         .pair = knn_mutual,
         .scratch = knn_scratch,
+        .moments = knn_mutual_moments,
     },
     {
         .row = {"mutual_knn_ties", "the same, its mean over all ways to break ties",

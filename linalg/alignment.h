@@ -74,6 +74,7 @@ struct alignment_measure {
     const struct form *form;
     form_pair *pair;
     form_scratch *scratch;
+    form_moments *moments; /* NULL: not known */
     /* or as one tall product over all models, where that is cheaper or the only way: */
     const struct gram *gram;
 };

@@ -22,6 +22,7 @@ struct alignment_null {
     int64_t count;       /* K; 0: no calibration */
     const int32_t *perm; /* [K, n], known to all ranks */
     double alpha;        /* level of the threshold */
+    bool within;         /* not of all permutations: exact moments say nothing */
 };
 
 /* What came out for a pair of models, by their numbers in the whole. Without a null the

@@ -40,6 +40,9 @@ struct alignment_pair *pairs_add(struct alignment_pairs *list);
 void pairs_calibrate(const struct alignment_null *null, const struct alignment_task *task,
                      double *sample, double *z, double *most, struct alignment_pair *p);
 
+/* What exact moments say of a score that is the best of `searched` pairs of layers. Local. */
+void pairs_exact(double mean, double sd, int64_t searched, struct alignment_pair *p);
+
 /* The pairs that all ranks have found to the sink. Collective. */
 enum err_code pairs_flush(const struct run *r, struct err *e);
 
@@ -48,6 +51,14 @@ enum err_code pairs_flush(const struct run *r, struct err *e);
 struct lists {
     struct bank a, b;
 };
+
+/* Tasks that share a form over all wanted pairs; lists: their forms were made already, or NULL.
+ * Collective. */
+enum err_code ring_pairs(const struct run *r, const struct alignment_task *const *task,
+                         int n_tasks, struct lists *lists, struct err *e);
+
+/* The largest k of tasks. Local. */
+int64_t pairs_largest_k(const struct alignment_task *const *task, int n_tasks);
 
 /* A measure with a gram over all wanted pairs. Collective.
  *

@@ -44,6 +44,11 @@ struct form_side {
  * compare. scratch has the bytes that the measure asked for. Local. */
 typedef double form_pair(const struct form_side *a, const struct form_side *b, void *scratch);
 
+/* Mean and standard deviation of the score over all permutations of the rows of one side; NaN
+ * where there is no score. Local. */
+typedef void form_moments(const struct form_side *a, const struct form_side *b, double *mean,
+                          double *sd);
+
 /* Bytes of scratch for a pair of these shapes. Local. */
 typedef size_t form_scratch(const struct form_shape *a, const struct form_shape *b);
 

@@ -29,6 +29,8 @@ struct gram {
     double (*scale)(int64_t n);
     /* Sum of squares below which a matrix is rounding: there is no structure to compare. */
     double (*rounding)(const struct form_shape *s, const void *form);
+    bool
+        rows_cancel; /* rows of the matrix add up to 0: its moments under permutations are known */
 };
 
 #endif

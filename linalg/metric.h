@@ -11,6 +11,7 @@
 form_pair knn_mutual, knn_jaccard, knn_cycle, knn_lcs, knn_edit, knn_rank, knn_cknna,
     knn_cknna_paper;
 form_scratch knn_scratch;
+form_moments knn_mutual_moments;
 
 /* metric_ties.c: membership of the k nearest with ties at the last place */
 extern const struct form form_ties;
@@ -20,6 +21,7 @@ form_pair knn_mutual_ties;
 extern const struct form form_covariance;
 form_pair cka_by_features, cka_unbiased_by_features;
 form_scratch cka_scratch;
+form_moments cka_moments, cka_unbiased_moments;
 extern const struct gram gram_cka, gram_cka_unbiased, gram_cka_rbf;
 
 /* metric_rsa.c */

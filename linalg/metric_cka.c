@@ -14,6 +14,7 @@
 #include "linalg/centred.h"
 #include "linalg/features.h"
 #include "linalg/metric.h"
+#include "linalg/permutation_moments.h"
 
 /* ---- by tiles ---- */
 
@@ -59,14 +60,16 @@ static double unbiased_scale(int64_t n)
 const struct gram gram_cka = {.form = &form_centred,
                               .tile = centred_tile,
                               .tile_single = centred_tile_single,
-                              .rounding = rounding_of_trace};
+                              .rounding = rounding_of_trace,
+                              .rows_cancel = true};
 const struct gram gram_cka_unbiased = {.form = &form_centred,
                                        .tile = centred_tile,
                                        .tile_single = centred_tile_single,
                                        .finish = u_centre_tile,
                                        .finish_single = u_centre_tile_single,
                                        .scale = unbiased_scale,
-                                       .rounding = rounding_of_trace};
+                                       .rounding = rounding_of_trace,
+                                       .rows_cancel = true};
 
 /* ---- the RBF kernel ---- */
 
@@ -212,7 +215,7 @@ static double rounding_of_kernel(const struct form_shape *s, const void *form)
 }
 
 const struct gram gram_cka_rbf = {
-    .form = &form_rbf, .tile = tile_rbf, .rounding = rounding_of_kernel};
+    .form = &form_rbf, .tile = tile_rbf, .rounding = rounding_of_kernel, .rows_cancel = true};
 
 /* ---- by products of features ---- */
 
@@ -314,4 +317,41 @@ double cka_unbiased_by_features(const struct form_side *a, const struct form_sid
     double scale = unbiased_scale(x->n);
     double roots = root(x, x->self_unbiased, scale) * root(y, y->self_unbiased, scale);
     return u_centred(x, y, cross(x, y, scratch)) * scale / (roots + a->shape.epsilon);
+}
+
+/* Of a score that is sum K L times scale over the roots of what both are with themselves. */
+static void moments_of(int64_t n, const struct permutation_traces *k,
+                       const struct permutation_traces *l, double factor, double *mean,
+                       double *sd)
+{
+    *mean = *sd = NAN;
+    if (n < 4 || isnan(factor)) return;
+    struct permutation_moments m = permutation_moments_centred(n, k, l);
+    *mean = m.mean * factor;
+    *sd = sqrt(fmax(m.variance, 0)) * factor;
+}
+
+static struct permutation_traces traces_of(const struct covariance *c)
+{
+    return (struct permutation_traces){c->trace, c->self,
+                                       features_dot(squares(c), squares(c), c->n)};
+}
+
+void cka_moments(const struct form_side *a, const struct form_side *b, double *mean, double *sd)
+{
+    const struct covariance *x = a->form, *y = b->form;
+    struct permutation_traces k = traces_of(x), l = traces_of(y);
+    double roots = root(x, x->self, 1) * root(y, y->self, 1);
+    moments_of(x->n, &k, &l, 1 / (roots + a->shape.epsilon), mean, sd);
+}
+
+/* U-centred matrices have no diagonal. */
+void cka_unbiased_moments(const struct form_side *a, const struct form_side *b, double *mean,
+                          double *sd)
+{
+    const struct covariance *x = a->form, *y = b->form;
+    struct permutation_traces k = {0, x->self_unbiased, 0}, l = {0, y->self_unbiased, 0};
+    double scale = unbiased_scale(x->n);
+    double roots = root(x, x->self_unbiased, scale) * root(y, y->self_unbiased, scale);
+    moments_of(x->n, &k, &l, scale / (roots + a->shape.epsilon), mean, sd);
 }

@@ -1,10 +1,12 @@
 /* metric_knn.c - what two sets of neighbour lists have in common. A further measure is a pair
  * function here, its declaration in metric.h and a row of alignment_measures. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "linalg/metric.h"
 #include "linalg/neighbours.h"
+#include "linalg/permutation_moments.h"
 
 /* The lists of both sides. */
 struct both {
@@ -70,6 +72,34 @@ static double count_of(int64_t shared, int64_t k)
 double knn_mutual(const struct form_side *a, const struct form_side *b, void *scratch)
 {
     return sum_overlap(a, b, scratch, count_of) / (double)(a->shape.n * a->shape.k);
+}
+
+/* The sums of the first k of every list. */
+static struct permutation_sums sums_of(const struct form_side *side)
+{
+    const struct neighbour_lists *l = side->form;
+    int64_t n = l->n, k = side->shape.k;
+    if (k == l->k) return permutation_sums_lists(n, k, neighbours_indices(l));
+    int32_t *first = malloc((size_t)(n * k) * sizeof *first);
+    INVARIANT(first);
+    for (int64_t i = 0; i < n; i++)
+        memcpy(first + i * k, neighbours_indices(l) + i * l->k, (size_t)k * sizeof *first);
+    struct permutation_sums sums = permutation_sums_lists(n, k, first);
+    free(first);
+    return sums;
+}
+
+void knn_mutual_moments(const struct form_side *a, const struct form_side *b, double *mean,
+                        double *sd)
+{
+    const struct neighbour_lists *x = a->form, *y = b->form;
+    *mean = *sd = NAN;
+    if (!x->finite || !y->finite || x->n < 4) return;
+    struct permutation_sums p = sums_of(a), q = sums_of(b);
+    struct permutation_moments m = permutation_moments_pairs(x->n, &p, &q);
+    double size = (double)(x->n * a->shape.k);
+    *mean = m.mean / size;
+    *sd = sqrt(fmax(m.variance, 0)) / size;
 }
 
 static double jaccard_of(int64_t shared, int64_t k)

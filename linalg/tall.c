@@ -15,6 +15,7 @@
 #include "linalg/features.h"
 #include "linalg/gram.h"
 #include "linalg/neighbours.h"
+#include "linalg/permutation_moments.h"
 
 enum { TILE_MAX = 256 }; /* larger tiles waste more below the diagonal than dgemm gains */
 
@@ -25,8 +26,9 @@ struct columns {
     void *tile;        /* [block, side, side]; padding stays 0 */
     double *square;    /* [size * block] inner product of each with itself, then its root */
     const char *form;  /* of this rank, as they are or permuted */
-    struct neighbours_search *search; /* of own representations; NULL: there is none */
-    struct bank *lists;               /* that the searches are for */
+    struct permutation_traces *traces; /* [size * block] where rows cancel; squares stay 0 */
+    struct neighbours_search *search;  /* of own representations; NULL: there is none */
+    struct bank *lists;                /* that the searches are for */
 };
 
 struct tall {
@@ -57,6 +59,18 @@ KERNEL static double sum_squares_single(const float *x, int64_t count)
     return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
 }
 
+/* Adds the diagonal of a tile on the diagonal. */
+static void add_diagonal(struct permutation_traces *t, int64_t rows, const double *tile,
+                         const float *tile_single)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t at = i * rows + i;
+        double value = tile ? tile[at] : (double)tile_single[at];
+        t->trace += value;
+        t->diagonal += value * value;
+    }
+}
+
 /* Tiles of own representations. Their squares are added up, times the weight. */
 static void make_tiles(struct tall *t, struct columns *c, int64_t i0, int64_t rows, int64_t j0,
                        int64_t columns, double weight)
@@ -67,6 +81,7 @@ static void make_tiles(struct tall *t, struct columns *c, int64_t i0, int64_t ro
         const struct candidate *at = &b->candidate[r];
         const void *form = c->form + at->at;
         double *square = &c->square[t->run->rank * c->block + r];
+        struct permutation_traces *traces = &c->traces[t->run->rank * c->block + r];
         if (t->single) {
             float *tile = (float *)c->tile + r * size;
             t->gram->tile_single(&at->shape, form, i0, rows, j0, columns, tile);
@@ -75,6 +90,7 @@ static void make_tiles(struct tall *t, struct columns *c, int64_t i0, int64_t ro
             if (t->gram->finish_single)
                 t->gram->finish_single(&at->shape, form, i0, rows, j0, columns, tile);
             if (!t->rooted) *square += weight * sum_squares_single(tile, size);
+            if (!t->rooted && i0 == j0) add_diagonal(traces, rows, NULL, tile);
         } else {
             double *tile = (double *)c->tile + r * size;
             t->gram->tile(&at->shape, form, i0, rows, j0, columns, tile);
@@ -82,6 +98,7 @@ static void make_tiles(struct tall *t, struct columns *c, int64_t i0, int64_t ro
                 neighbours_search_tile(&c->search[r], i0, rows, j0, columns, tile);
             if (t->gram->finish) t->gram->finish(&at->shape, form, i0, rows, j0, columns, tile);
             if (!t->rooted) *square += weight * features_dot(tile, tile, size);
+            if (!t->rooted && i0 == j0) add_diagonal(traces, rows, tile, NULL);
         }
     }
 }
@@ -115,6 +132,9 @@ static void take_roots(struct tall *t, struct columns *c, double scale)
     }
     MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, c->square, comm_int(c->block), MPI_DOUBLE,
                   t->run->comm);
+    MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, c->traces,
+                  comm_int(c->block * (int64_t)(sizeof *c->traces / sizeof(double))),
+                  MPI_DOUBLE, t->run->comm);
 }
 
 /* The best layers of model a of rank p and own model b. Only rows up to the column are kept of a
@@ -209,6 +229,38 @@ static void sample_null(struct tall *t)
     }
 }
 
+/* The column of a layer of a model of the group, of all ranks. */
+static int64_t column_of(const struct tall *t, const struct columns *c, int64_t n_models,
+                         int64_t model, int32_t layer)
+{
+    int p = alignment_owner(model, n_models, t->run->size);
+    const struct bank *b = &c->bank[p];
+    int64_t at = b->begin[model - b->first];
+    while (b->candidate[at].layer != layer) at++;
+    return p * c->block + at;
+}
+
+/* Exact moments of a pair. */
+static void find_exact(const struct tall *t, struct alignment_pair *p)
+{
+    const struct alignment_groups *g = t->run->groups;
+    int64_t n = g->a->n, a = p->a - g->first_a, b = p->b - g->first_b;
+    if (!t->gram->rows_cancel || t->run->null->within || p->layer_a == ALIGN_NO_LAYER || n < 4)
+        return;
+    int64_t x = column_of(t, &t->a, g->a->n_models, a, p->layer_a);
+    int64_t y = column_of(t, &t->b, g->b->n_models, b, p->layer_b);
+    double scale = t->gram->scale ? t->gram->scale(n) : 1;
+    double root_x = t->a.square[x], root_y = t->b.square[y];
+    struct permutation_traces k = t->a.traces[x], l = t->b.traces[y];
+    k.squares = root_x * root_x / scale;
+    l.squares = root_y * root_y / scale;
+    struct permutation_moments m = permutation_moments_centred(n, &k, &l);
+    double factor = scale / (root_x * root_y + t->run->options->epsilon);
+    int64_t layers_a = g->a->model[a].n_layers, layers_b = g->b->model[b].n_layers;
+    if (t->run->options->concat) layers_a += layers_a > 1, layers_b += layers_b > 1;
+    pairs_exact(m.mean * factor, sqrt(fmax(m.variance, 0)) * factor, layers_a * layers_b, p);
+}
+
 /* Calibrates the pairs just found. Collective. */
 static enum err_code calibrate(struct tall *t, struct err *e)
 {
@@ -230,9 +282,11 @@ static enum err_code calibrate(struct tall *t, struct err *e)
                                         e);
     }
     if (rc == ERR_OK) sample_null(t);
-    for (int64_t i = 0; i < count && rc == ERR_OK; i++)
+    for (int64_t i = 0; i < count && rc == ERR_OK; i++) {
         pairs_calibrate(r->null, t->task, t->null + i * K, t->z,
                         r->most + (t->task - r->task) * K, &r->own->pair[i]);
+        find_exact(t, &r->own->pair[i]);
+    }
     return rc;
 }
 
@@ -302,7 +356,8 @@ static enum err_code plan_columns(const struct tall *t, const struct alignment_s
     TRY(bank_fill(mine(t, c), set, r->options, e));
     c->form = mine(t, c)->form;
     c->square = calloc((size_t)(r->size * c->block) + 1, sizeof *c->square);
-    return c->square ? ERR_OK : ERR(e, ERR_NOMEM, "no memory for representations");
+    c->traces = calloc((size_t)(r->size * c->block) + 1, sizeof *c->traces);
+    return c->square && c->traces ? ERR_OK : ERR(e, ERR_NOMEM, "no memory for representations");
 }
 
 /* Local. */
@@ -329,7 +384,7 @@ static enum err_code allocate(struct tall *t, struct lists *lists, struct err *e
 static void clear_columns(struct columns *c, int size)
 {
     for (int p = 0; p < size && c->bank; p++) bank_clear(&c->bank[p]);
-    free(c->bank), free(c->square);
+    free(c->bank), free(c->square), free(c->traces);
 }
 
 enum err_code tall_product(const struct run *r, const struct alignment_task *task,

@@ -367,6 +367,51 @@ START_TEST(test_engine_gives_the_references_nulls)
 }
 END_TEST
 
+/* With all 720 permutations of six rows as the null, its mean and deviation are the exact ones. */
+START_TEST(test_exact_moments_are_those_of_all_permutations)
+{
+    enum { N = 6, ALL = 720 };
+    static const char *const names[] = {"mutual_knn@2", "cka", "cka_unbiased", "cka_rbf"};
+    int64_t d[1] = {_i ? 3 : 40}; /* by features, by tiles */
+    struct zoo w = {.n = N};
+    uint64_t seed = 5;
+    for (int m = 0; m < 2; m++) {
+        float *x = zoo_add(&w, 1, d)[0];
+        for (int64_t i = 0; i < N * d[0]; i++) x[i] = (float)lcg_gauss(&seed);
+    }
+    int32_t perm[ALL * N];
+    for (int k = 0; k < ALL; k++) { /* digits of the factorial base say whom to take next */
+        int32_t left[N] = {0, 1, 2, 3, 4, 5};
+        for (int i = 0, rest = k; i < N; i++) {
+            int at = rest % (N - i);
+            rest /= N - i;
+            perm[k * N + i] = left[at];
+            for (int j = at; j + 1 < N - i; j++) left[j] = left[j + 1];
+        }
+    }
+    struct alignment_task task[4];
+    for (int t = 0; t < 4; t++) task[t] = task_of(names[t]);
+    struct alignment_null null = {ALL, perm, 0.05, false};
+    double *most = no_most(4, ALL);
+    struct alignment_pairs list =
+        engine_within(MPI_COMM_WORLD, &w, task, 4, &plain, &null, most);
+    for (int t = 0; t < 4; t++) {
+        struct alignment_pair p = find_one(&list, t, 0, 1);
+        ck_assert_double_eq_tol(p.exact_mean, p.null_mean, 1e-12);
+        ck_assert_double_eq_tol(p.exact_sd, p.null_sd, 1e-12);
+        ck_assert(p.exact_sd > 0.01 && p.exact_tail > 0 && p.exact_tail <= 1);
+        ck_assert((p.exact_tail < 0.5) == (p.score > p.null_mean + 1e-9) ||
+                  fabs(p.exact_tail - 0.5) < 0.2);
+    }
+    null.within = true; /* of some permutations only */
+    free(list.pair);
+    list = engine_within(MPI_COMM_WORLD, &w, task, 4, &plain, &null, most);
+    for (int t = 0; t < 4; t++) ck_assert(isnan(find_one(&list, t, 0, 1).exact_mean));
+    free(list.pair), free(most);
+    zoo_clear(&w);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     MPI_Init(&argc, &argv);
@@ -377,6 +422,7 @@ int main(int argc, char **argv)
     tcase_add_test(t, test_nulls_do_not_depend_on_groups_and_company);
     tcase_add_loop_test(t, test_p_values_of_nothing_are_uniform, 0, 4);
     tcase_add_loop_test(t, test_engine_gives_the_references_nulls, 0, 5);
+    tcase_add_loop_test(t, test_exact_moments_are_those_of_all_permutations, 0, 2);
     int failed = check_run_ranks(s);
     MPI_Finalize();
     return failed;

@@ -515,14 +515,31 @@ START_TEST(test_models_are_listed_by_name_and_damaged_ones_named)
 }
 END_TEST
 
+/* A model is a row of the results that is no trial; its attributes are metrics. */
 START_TEST(test_a_store_of_models_alone_has_no_trials)
 {
     struct results *r;
     struct made a = {"x", "<f4", 2, {4, 2}, false, 1};
     made_npy("a.npy", &a, 1);
     imported("a", "a.npy");
+    struct imported_attribute size;
+    struct imported_model m = called("b");
+    ck_assert(imported_attribute_set(&size, "size", "7e9"));
+    m.n = 4, m.n_layers = 1, m.n_attributes = 1, m.attribute = &size;
+    m.layer = (char[1][IMPORTED_NAME]){"x"}, m.d = (int64_t[1]){2};
+    strcpy(m.modality, "text");
+    const float x[8] = {1, 2, 3}, *const layers[1] = {x};
+    ck_assert_msg(imported_write(store_path(), &m, layers, "here", true, &e) == ERR_OK, "%s",
+                  e.text);
     ck_assert_msg(results_read(store_path(), &r, &e) == ERR_OK, "%s", e.text);
-    ck_assert_int_eq(r->n_trials, 0);
+    ck_assert_int_eq(r->n_trials, 2);
+    ck_assert(r->row[0] == -1 && r->row[1] == -1);
+    ck_assert_str_eq(results_axis(r, "model")->text[0], "a");
+    ck_assert_str_eq(results_axis(r, "model")->text[1], "b");
+    ck_assert_str_eq(results_axis(r, "modality")->text[0], "");
+    ck_assert_str_eq(results_axis(r, "modality")->text[1], "text");
+    ck_assert(isnan(results_last(r, results_metric(r, "size"), 0)));
+    ck_assert(results_last(r, results_metric(r, "size"), 1) == 7e9);
     results_destroy(r);
 }
 END_TEST
