@@ -277,7 +277,7 @@ size_t alignment_model_bytes(const struct alignment_model *m, int64_t n,
                              const struct alignment_task *task, int n_tasks,
                              const struct alignment_options *o)
 {
-    size_t most = 0;
+    size_t most = 0, centred = 0, lists = 0;
     const struct alignment_set set = {n, 1, m};
     for (int t = 0; t < n_tasks; t++) {
         const struct alignment_measure *measure = task[t].measure;
@@ -288,8 +288,12 @@ size_t alignment_model_bytes(const struct alignment_model *m, int64_t n,
             if (kinds[i] && bank_plan(&set, kinds[i], task[t].k, o, 0, 1, &b, NULL) == ERR_OK &&
                 b.bytes > most)
                 most = b.bytes;
+            if (kinds[i] == &form_centred) centred = b.bytes;
+            for (int64_t c = 0; kinds[i] == &form_neighbours && c < b.n_candidates; c++)
+                lists += neighbours_search_bytes(&b.candidate[c].shape);
+            if (kinds[i] == &form_neighbours) lists += b.bytes;
             bank_clear(&b);
         }
     }
-    return most;
+    return centred + lists > most ? centred + lists : most;
 }

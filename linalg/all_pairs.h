@@ -63,8 +63,9 @@ struct alignment_groups {
  * comm.
  *
  * errors   those of alignment_check; ERR_SHAPE for an empty representation; ERR_NOMEM
- * cost     memory on a rank: the forms of its own models of both groups and of those of one
- *          other rank, GRAM_BLOCK_BYTES, and scores of pairs
+ * cost     memory on a rank: the forms of its own models of both groups (two and the guesses of
+ *          a search where neighbour lists are made in passing) and those of one other rank,
+ *          GRAM_BLOCK_BYTES, and scores of pairs
  * same     bits on any number of ranks for measures by pairs; to 1e-12 for those by tall
  *          products */
 enum err_code alignment_all_pairs(MPI_Comm comm, const struct alignment_groups *groups,
@@ -73,7 +74,7 @@ enum err_code alignment_all_pairs(MPI_Comm comm, const struct alignment_groups *
                                   const struct alignment_null *null,
                                   const struct alignment_sink *sink, struct err *e);
 
-/* Bytes of the largest form of a model of any of the tasks. Local. */
+/* Bytes of the forms of a model that exist at once, at most. Local. */
 size_t alignment_model_bytes(const struct alignment_model *m, int64_t n,
                              const struct alignment_task *task, int n_tasks,
                              const struct alignment_options *o);

@@ -21,10 +21,6 @@ void pdgemm_(const char *trans_a, const char *trans_b, const int *m, const int *
              const int *desc_a, const double *b, const int *ib, const int *jb,
              const int *desc_b, const double *beta, double *c, const int *ic, const int *jc,
              const int *desc_c);
-void psgemm_(const char *trans_a, const char *trans_b, const int *m, const int *n, const int *k,
-             const float *alpha, const float *a, const int *ia, const int *ja,
-             const int *desc_a, const float *b, const int *ib, const int *jb, const int *desc_b,
-             const float *beta, float *c, const int *ic, const int *jc, const int *desc_c);
 
 /* The same for a triangle of a distributed c = alpha op(a) op(a)' + beta c. */
 void pdsyrk_(const char *uplo, const char *trans, const int *n, const int *k,
@@ -32,17 +28,10 @@ void pdsyrk_(const char *uplo, const char *trans, const int *n, const int *k,
              const int *desc_a, const double *beta, double *c, const int *ic, const int *jc,
              const int *desc_c);
 
-void pssyrk_(const char *uplo, const char *trans, const int *n, const int *k,
-             const float *alpha, const float *a, const int *ia, const int *ja,
-             const int *desc_a, const float *beta, float *c, const int *ic, const int *jc,
-             const int *desc_c);
-
 /* The same on one rank. */
 void dsyrk_(const char *uplo, const char *trans, const int *n, const int *k,
             const double *alpha, const double *a, const int *lda, const double *beta, double *c,
             const int *ldc);
-void ssyrk_(const char *uplo, const char *trans, const int *n, const int *k, const float *alpha,
-            const float *a, const int *lda, const float *beta, float *c, const int *ldc);
 
 /* Eigenvalues w, ascending, and eigenvectors z of a symmetric a, which is overwritten: those
  * number il to iu, from 1, with range "I". lwork = liwork = -1 asks for the sizes of work and

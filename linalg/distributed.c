@@ -14,9 +14,8 @@
 struct distributed_product {
     int handle, context; /* of BLACS */
     int rows, columns, block_a, block_b;
-    bool square, single, alone; /* alone: one rank, by BLAS itself */
-    double *c;                  /* [block_b, rows] own columns */
-    float *part;                /* the same; single: of one addition */
+    bool square, alone; /* alone: one rank, by BLAS itself */
+    double *c;          /* [block_b, rows] own columns */
 };
 
 int64_t distributed_block(int64_t n_columns, int size)
@@ -33,8 +32,7 @@ void distributed_range(int64_t n_columns, int size, int rank, int64_t *first, in
 }
 
 enum err_code distributed_product_create(MPI_Comm comm, int64_t block_a, int64_t block_b,
-                                         bool single, struct distributed_product **out,
-                                         struct err *e)
+                                         struct distributed_product **out, struct err *e)
 {
     int size;
     MPI_Comm_size(comm, &size);
@@ -44,17 +42,15 @@ enum err_code distributed_product_create(MPI_Comm comm, int64_t block_a, int64_t
     if (square) block_b = block_a;
     size_t count = (size_t)(size * block_a) * (size_t)block_b + 1;
     double *c = calloc(count, sizeof *c);
-    float *part = calloc(single ? count : 1, sizeof *part);
-    enum err_code rc = p && c && part
-                           ? ERR_OK
-                           : ERR(e, ERR_NOMEM, "no memory for %lld columns of %lld numbers",
-                                 (long long)block_b, (long long)(size * block_a));
+    enum err_code rc = p && c ? ERR_OK
+                              : ERR(e, ERR_NOMEM, "no memory for %lld columns of %lld numbers",
+                                    (long long)block_b, (long long)(size * block_a));
     rc = comm_agree(comm, rc, e);
     if (rc != ERR_OK) {
-        free(part), free(c), free(p);
+        free(c), free(p);
         return rc;
     }
-    *p = (struct distributed_product){.square = square, .single = single, .c = c, .part = part};
+    *p = (struct distributed_product){.square = square, .c = c};
     p->alone = size == 1;
     p->block_a = comm_int(block_a);
     p->block_b = comm_int(block_b);
@@ -72,7 +68,7 @@ void distributed_product_destroy(struct distributed_product *p)
     if (!p) return;
     Cblacs_gridexit(p->context);
     Cfree_blacs_system_handle(p->handle);
-    free(p->part), free(p->c), free(p);
+    free(p->c), free(p);
 }
 
 void distributed_product_reset(struct distributed_product *p)
@@ -80,28 +76,8 @@ void distributed_product_reset(struct distributed_product *p)
     memset(p->c, 0, (size_t)p->rows * (size_t)p->block_b * sizeof *p->c);
 }
 
-/* part += alpha A'B in single precision, then c += part. */
-static void add_single(struct distributed_product *p, double alpha, const float *a,
-                       const float *b, const int *desc_a, const int *desc_b, const int *desc_c)
-{
-    int one = 1, k = desc_a[2];
-    float factor = (float)alpha, none = 0;
-    if (p->alone && p->square)
-        ssyrk_("U", "T", &p->rows, &k, &factor, a, &k, &none, p->part, &p->rows);
-    else if (p->alone)
-        sgemm_("T", "N", &p->rows, &p->columns, &k, &factor, a, &k, b, &k, &none, p->part,
-               &p->rows);
-    else if (p->square)
-        pssyrk_("U", "T", &p->rows, &k, &factor, a, &one, &one, desc_a, &none, p->part, &one,
-                &one, desc_c);
-    else
-        psgemm_("T", "N", &p->rows, &p->columns, &k, &factor, a, &one, &one, desc_a, b, &one,
-                &one, desc_b, &none, p->part, &one, &one, desc_c);
-    for (int64_t i = 0; i < (int64_t)p->rows * p->block_b; i++) p->c[i] += (double)p->part[i];
-}
-
-void distributed_product_add(struct distributed_product *p, double alpha, const void *a,
-                             const void *b, int64_t m)
+void distributed_product_add(struct distributed_product *p, double alpha, const double *a,
+                             const double *b, int64_t m)
 {
     int k = comm_int(m), one = 1;
     double add = 1.0;
@@ -109,9 +85,7 @@ void distributed_product_add(struct distributed_product *p, double alpha, const 
     int desc_a[9] = {1, p->context, k, p->rows, k, p->block_a, 0, 0, k};
     int desc_b[9] = {1, p->context, k, p->columns, k, p->block_b, 0, 0, k};
     int desc_c[9] = {1, p->context, p->rows, p->columns, p->block_a, p->block_b, 0, 0, p->rows};
-    if (p->single)
-        add_single(p, alpha, a, b, desc_a, desc_b, desc_c);
-    else if (p->alone && p->square)
+    if (p->alone && p->square)
         dsyrk_("U", "T", &p->rows, &k, &alpha, a, &k, &add, p->c, &p->rows);
     else if (p->alone)
         dgemm_("T", "N", &p->rows, &p->columns, &k, &alpha, a, &k, b, &k, &add, p->c, &p->rows);

@@ -26,19 +26,17 @@ struct distributed_product;
  *
  * block_a, block_b  columns of each rank; block_b = 0: C = A'A, of which only the entries with
  *                   row <= column are kept
- * single            A and B are float; what each addition gives is added up in double
- * cost              size * block_a * block_b numbers on each rank, half as many more if single */
+ * cost              size * block_a * block_b numbers on each rank */
 enum err_code distributed_product_create(MPI_Comm comm, int64_t block_a, int64_t block_b,
-                                         bool single, struct distributed_product **out,
-                                         struct err *e);
+                                         struct distributed_product **out, struct err *e);
 void distributed_product_destroy(struct distributed_product *p);
 void distributed_product_reset(struct distributed_product *p);
 
 /* Adds m rows: a[block_a, m] holds this rank's columns of them one after the other, b[block_b, m]
  * likewise (NULL with block_b = 0). Collective.
  * cost     2 m a b flops over all ranks, half for A'A; m numbers of each column travel */
-void distributed_product_add(struct distributed_product *p, double alpha, const void *a,
-                             const void *b, int64_t m);
+void distributed_product_add(struct distributed_product *p, double alpha, const double *a,
+                             const double *b, int64_t m);
 
 /* C at a row of all and one of this rank's columns. Local. */
 double distributed_product_at(const struct distributed_product *p, int64_t row, int64_t column);

@@ -208,11 +208,24 @@ static void prepare(struct neighbours_search *w, const struct form_shape *s, con
     }
 }
 
+/* Guesses of a row. */
+static int64_t room_of(int64_t k)
+{
+    return 2 * k + 12;
+}
+
+size_t neighbours_search_bytes(const struct form_shape *s)
+{
+    size_t row = (size_t)room_of(s->k) * sizeof(struct guess) + sizeof(struct near) +
+                 3 * sizeof(float) + sizeof(int64_t);
+    return (size_t)s->n * row + (size_t)s->d * sizeof(double) + (1 << 16);
+}
+
 bool neighbours_search_init(struct neighbours_search *w, const struct form_shape *s,
                             const void *form)
 {
     size_t n = (size_t)s->n;
-    *w = (struct neighbours_search){.n = s->n, .d = s->d, .k = s->k, .room = 2 * s->k + 12};
+    *w = (struct neighbours_search){.n = s->n, .d = s->d, .k = s->k, .room = room_of(s->k)};
     w->lift = arena_array(&w->arena, n, sizeof *w->lift);
     w->slack = arena_array(&w->arena, n, sizeof *w->slack);
     w->least = arena_array(&w->arena, n, sizeof *w->least);

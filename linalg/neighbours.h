@@ -47,6 +47,9 @@ typedef void neighbours_found(void *self, struct neighbours_search *w, int64_t i
 bool neighbours_search_init(struct neighbours_search *w, const struct form_shape *s,
                             const void *form);
 
+/* Bytes of a search, or a few more. Local. */
+size_t neighbours_search_bytes(const struct form_shape *s);
+
 /* Shows a tile [rows, columns] at row i0 and column j0 >= i0, in double or single precision as
  * the shape was. Every place on and above the diagonal is to be shown once. Local. */
 void neighbours_search_tile(struct neighbours_search *w, int64_t i0, int64_t rows, int64_t j0,

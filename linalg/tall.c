@@ -23,7 +23,7 @@ enum { TILE_MAX = 256 }; /* larger tiles waste more below the diagonal than dgem
 struct columns {
     struct bank *bank; /* [size] layouts; this rank's has its forms */
     int64_t block;     /* columns of each rank */
-    void *tile;        /* [block, side, side]; padding stays 0 */
+    double *tile;      /* [block, side, side]; padding stays 0 */
     double *square;    /* [size * block] inner product of each with itself, then its root */
     const char *form;  /* of this rank, as they are or permuted */
     struct permutation_traces *traces; /* [size * block] where rows cancel; squares stay 0 */
@@ -39,6 +39,7 @@ struct tall {
     bool rooted;       /* squares are roots: they stay as they are */
     int64_t side;
     struct columns a, b;
+    float *part; /* [side, side]; single: one tile */
     char *permuted;
     struct distributed_product *product;
     double *null, *z; /* [own pairs, K], [K] */
@@ -49,23 +50,37 @@ static struct bank *mine(const struct tall *t, const struct columns *c)
     return &c->bank[t->run->rank];
 }
 
-KERNEL static double sum_squares_single(const float *x, int64_t count)
+static void make_double(const struct tall *t, struct columns *c, int64_t r, int64_t i0,
+                        int64_t rows, int64_t j0, int64_t columns, double *tile)
 {
-    double sum[8] = {0};
-    int64_t i = 0;
-    for (; i + 8 <= count; i += 8)
-        for (int l = 0; l < 8; l++) sum[l] += (double)x[i + l] * (double)x[i + l];
-    for (; i < count; i++) sum[0] += (double)x[i] * (double)x[i];
-    return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+    const struct candidate *at = &mine(t, c)->candidate[r];
+    const void *form = c->form + at->at;
+    t->gram->tile(&at->shape, form, i0, rows, j0, columns, tile);
+    if (c->search && c->search[r].n)
+        neighbours_search_tile(&c->search[r], i0, rows, j0, columns, tile);
+    if (t->gram->finish) t->gram->finish(&at->shape, form, i0, rows, j0, columns, tile);
+}
+
+/* The entries in single precision; what is summed of them is summed in double: of few different
+ * values sums in single precision drift by 1e-5. */
+static void make_single(const struct tall *t, struct columns *c, int64_t r, int64_t i0,
+                        int64_t rows, int64_t j0, int64_t columns, double *tile)
+{
+    const struct candidate *at = &mine(t, c)->candidate[r];
+    const void *form = c->form + at->at;
+    t->gram->tile_single(&at->shape, form, i0, rows, j0, columns, t->part);
+    if (c->search && c->search[r].n)
+        neighbours_search_tile_single(&c->search[r], i0, rows, j0, columns, t->part);
+    if (t->gram->finish_single)
+        t->gram->finish_single(&at->shape, form, i0, rows, j0, columns, t->part);
+    features_extend(t->part, rows * columns, tile);
 }
 
 /* Adds the diagonal of a tile on the diagonal. */
-static void add_diagonal(struct permutation_traces *t, int64_t rows, const double *tile,
-                         const float *tile_single)
+static void add_diagonal(struct permutation_traces *t, int64_t rows, const double *tile)
 {
     for (int64_t i = 0; i < rows; i++) {
-        int64_t at = i * rows + i;
-        double value = tile ? tile[at] : (double)tile_single[at];
+        double value = tile[i * rows + i];
         t->trace += value;
         t->diagonal += value * value;
     }
@@ -78,28 +93,15 @@ static void make_tiles(struct tall *t, struct columns *c, int64_t i0, int64_t ro
     const struct bank *b = mine(t, c);
     int64_t size = rows * columns;
     for (int64_t r = 0; r < b->n_candidates; r++) {
-        const struct candidate *at = &b->candidate[r];
-        const void *form = c->form + at->at;
         double *square = &c->square[t->run->rank * c->block + r];
-        struct permutation_traces *traces = &c->traces[t->run->rank * c->block + r];
-        if (t->single) {
-            float *tile = (float *)c->tile + r * size;
-            t->gram->tile_single(&at->shape, form, i0, rows, j0, columns, tile);
-            if (c->search && c->search[r].n)
-                neighbours_search_tile_single(&c->search[r], i0, rows, j0, columns, tile);
-            if (t->gram->finish_single)
-                t->gram->finish_single(&at->shape, form, i0, rows, j0, columns, tile);
-            if (!t->rooted) *square += weight * sum_squares_single(tile, size);
-            if (!t->rooted && i0 == j0) add_diagonal(traces, rows, NULL, tile);
-        } else {
-            double *tile = (double *)c->tile + r * size;
-            t->gram->tile(&at->shape, form, i0, rows, j0, columns, tile);
-            if (c->search && c->search[r].n)
-                neighbours_search_tile(&c->search[r], i0, rows, j0, columns, tile);
-            if (t->gram->finish) t->gram->finish(&at->shape, form, i0, rows, j0, columns, tile);
-            if (!t->rooted) *square += weight * features_dot(tile, tile, size);
-            if (!t->rooted && i0 == j0) add_diagonal(traces, rows, tile, NULL);
-        }
+        double *tile = c->tile + r * size;
+        if (t->single)
+            make_single(t, c, r, i0, rows, j0, columns, tile);
+        else
+            make_double(t, c, r, i0, rows, j0, columns, tile);
+        if (!t->rooted) *square += weight * features_dot(tile, tile, size);
+        if (!t->rooted && i0 == j0)
+            add_diagonal(&c->traces[t->run->rank * c->block + r], rows, tile);
     }
 }
 
@@ -269,7 +271,7 @@ static enum err_code calibrate(struct tall *t, struct err *e)
     t->null = malloc((size_t)(count * K + 1) * sizeof *t->null);
     t->z = malloc((size_t)K * sizeof *t->z);
     t->permuted = malloc(mine(t, &t->b)->bytes + 8);
-    size_t tile = (size_t)(t->side * t->side) * (t->single ? sizeof(float) : sizeof(double));
+    size_t tile = (size_t)(t->side * t->side) * sizeof(double);
     if (t->same) t->b.tile = calloc((size_t)t->b.block, tile);
     enum err_code rc =
         t->null && t->z && t->permuted && t->b.tile
@@ -278,8 +280,7 @@ static enum err_code calibrate(struct tall *t, struct err *e)
     rc = comm_agree(r->comm, rc, e);
     if (rc == ERR_OK) {
         distributed_product_destroy(t->product);
-        rc = distributed_product_create(r->comm, t->a.block, t->b.block, t->single, &t->product,
-                                        e);
+        rc = distributed_product_create(r->comm, t->a.block, t->b.block, &t->product, e);
     }
     if (rc == ERR_OK) sample_null(t);
     for (int64_t i = 0; i < count && rc == ERR_OK; i++) {
@@ -368,7 +369,7 @@ static enum err_code allocate(struct tall *t, struct lists *lists, struct err *e
     if (!t->same) TRY(plan_columns(t, g->b, &t->b, e));
     if (lists) TRY(start_searches(t, &t->a, &lists->a, e));
     if (lists && !t->same) TRY(start_searches(t, &t->b, &lists->b, e));
-    size_t entry = t->single ? sizeof(float) : sizeof(double);
+    size_t entry = sizeof(double);
     int64_t block = t->a.block + (t->same ? t->a.block : t->b.block);
     t->side = (int64_t)sqrt((double)GRAM_BLOCK_BYTES / ((double)entry * (double)(block + 1)));
     if (t->side < 1) t->side = 1;
@@ -377,7 +378,8 @@ static enum err_code allocate(struct tall *t, struct lists *lists, struct err *e
     size_t tile = (size_t)(t->side * t->side) * entry;
     t->a.tile = calloc((size_t)t->a.block + 1, tile);
     if (!t->same) t->b.tile = calloc((size_t)t->b.block + 1, tile);
-    if (t->a.tile && (t->same || t->b.tile)) return ERR_OK;
+    t->part = malloc((size_t)(t->side * t->side) * sizeof *t->part);
+    if (t->a.tile && t->part && (t->same || t->b.tile)) return ERR_OK;
     return ERR(e, ERR_NOMEM, "no memory for tiles of %lld representations", (long long)block);
 }
 
@@ -395,8 +397,8 @@ enum err_code tall_product(const struct run *r, const struct alignment_task *tas
     t.same = r->groups->a == r->groups->b;
     enum err_code rc = comm_agree(r->comm, allocate(&t, lists, e), e);
     if (rc == ERR_OK)
-        rc = distributed_product_create(r->comm, t.a.block, t.same ? 0 : t.b.block, t.single,
-                                        &t.product, e);
+        rc = distributed_product_create(r->comm, t.a.block, t.same ? 0 : t.b.block, &t.product,
+                                        e);
     if (rc == ERR_OK) {
         if (t.same) t.b = t.a, t.b.tile = NULL, t.b.search = NULL;
         multiply(&t);
@@ -419,6 +421,6 @@ enum err_code tall_product(const struct run *r, const struct alignment_task *tas
     distributed_product_destroy(t.product);
     clear_columns(&t.a, r->size);
     if (!t.same) clear_columns(&t.b, r->size);
-    free(t.a.tile), free(t.b.tile), free(t.permuted), free(t.null), free(t.z);
+    free(t.a.tile), free(t.b.tile), free(t.part), free(t.permuted), free(t.null), free(t.z);
     return rc;
 }
