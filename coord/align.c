@@ -33,6 +33,7 @@ struct aligner {
     struct wanted *wanted;
     int n_wanted;
     int32_t *perm; /* [K, n] */
+    int64_t n_taken;
     double kept_s; /* when the file was last written */
     enum err_code kept;
     struct err keep_error;
@@ -198,7 +199,9 @@ static void take(void *self, const struct alignment_pairs *pairs, const double *
         if (w->task.measure->symmetric) keep_pair(s, M, &p, true);
         for (int64_t k = 0; k < K; k++) s->most[k] = fmax(s->most[k], most[p.task * K + k]);
     }
+    x->n_taken += pairs->count;
     if (now_s() - x->kept_s < KEEP_S || x->kept != ERR_OK) return;
+    fprintf(stderr, "align: %" PRId64 " scores of pairs\n", x->n_taken);
     x->kept = align_file_write(x->models.path, &x->file, &x->keep_error);
     x->kept_s = now_s();
 }
@@ -390,6 +393,9 @@ static enum err_code align_models(struct aligner *x, struct err *e)
     snprintf(x->options.alignment.probe, sizeof x->options.alignment.probe, "%s",
              x->models.probe);
     TRY(check_all(x, e)); /* alike on all ranks */
+    bool confound = false;
+    for (int i = 0; i < x->n_wanted; i++) confound |= x->wanted[i].task.measure->confound;
+    if (confound) TRY(align_models_confound(&x->models, e));
     TRY(make_permutations(x, e));
     TRY(share_missing(x, e));
     if (complete(x)) return ERR_OK;

@@ -66,6 +66,11 @@ const char *figure_trials_name(const struct figure_trials *t, int64_t first,
 {
     const char *dot = t->hue ? strrchr(t->hue->name, '.') : NULL;
     bool number = t->hue && !t->hue->is_text && dot;
+    if (t->hue && !*t->hue->text[t->trial[first]]) { /* has no such setting, or is no trial */
+        bool is_trial = t->r->row[t->trial[first]] >= 0;
+        snprintf(out, FIGURE_NAME, "%s", is_trial ? "trials" : "other models");
+        return out;
+    }
     snprintf(out, FIGURE_NAME, "%s%s%s", number ? dot + 1 : "", number ? " " : "",
              t->hue ? t->hue->text[t->trial[first]] : "");
     for (char *c = out; *c && number; c++)

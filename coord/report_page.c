@@ -135,6 +135,7 @@ static void add_best(const struct results *r, struct text *out)
             text_add(out, " [%.4g, %.4g]", best.value.low, best.value.high);
         const char *between = " with ";
         for (int k = 0; k < r->n_axes; k++) {
+            if (!*r->axis[k].text[best.trial]) continue; /* of a model that is no trial */
             if (!setting_applies(r, r->axis[k].name, best.trial)) continue;
             text_add(out, "%s", between);
             between = ", ";

@@ -413,7 +413,13 @@ static enum err_code read_measure(struct reader *x, const char *name,
     snprintf(path, sizeof path, "/alignment/%s/layer_a", name);
     TRY(read_all(x, path, H5T_NATIVE_INT32, sizeof *a->layer_a, pairs, &a->layer_a, e));
     snprintf(path, sizeof path, "/alignment/%s/layer_b", name);
-    return read_all(x, path, H5T_NATIVE_INT32, sizeof *a->layer_b, pairs, &a->layer_b, e);
+    TRY(read_all(x, path, H5T_NATIVE_INT32, sizeof *a->layer_b, pairs, &a->layer_b, e));
+    snprintf(path, sizeof path, "/alignment/%s/calibrated", name);
+    if (H5Lexists(x->file, path, H5P_DEFAULT) <= 0) return ERR_OK;
+    struct results_alignment *c = &x->r->calibrated[x->r->n_calibrated++];
+    *c = *a;
+    snprintf(c->measure, sizeof c->measure, "%s" RESULTS_CALIBRATED, name);
+    return read_all(x, path, H5T_NATIVE_DOUBLE, sizeof *c->score, pairs, &c->score, e);
 }
 
 /* The layers' names: an attribute of fixed texts. */
@@ -449,7 +455,8 @@ static enum err_code read_alignments(struct reader *x, struct err *e)
     TRY(read_models(x, e));
     TRY(read_layers(x, e));
     x->r->alignment = arena_array(x->arena, (size_t)n, sizeof *x->r->alignment);
-    if (!x->r->alignment) return nomem(x, e);
+    x->r->calibrated = arena_array(x->arena, (size_t)n, sizeof *x->r->calibrated);
+    if (!x->r->alignment || !x->r->calibrated) return nomem(x, e);
     x->r->n_alignments = n;
     for (int i = 0; i < n; i++) {
         struct results_alignment *a = &x->r->alignment[i];
@@ -522,6 +529,7 @@ static enum err_code add_models(struct reader *x, struct err *e)
     if (!trial) return nomem(x, e);
     for (int64_t m = 0; m < x->n_models; m++) trial[m] = x->model[m].trial;
     for (int i = 0; i < x->r->n_alignments; i++) x->r->alignment[i].trial = trial;
+    for (int i = 0; i < x->r->n_calibrated; i++) x->r->calibrated[i].trial = trial;
     return ERR_OK;
 }
 

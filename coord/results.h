@@ -62,6 +62,8 @@ struct results {
     struct results_link *link;
     struct results_metric *metric; /* the first is "step" */
     struct results_alignment *alignment;
+    int n_calibrated; /* of the alignments with a null: the same with calibrated scores */
+    struct results_alignment *calibrated;
     int n_constants;
     char **constant;        /* settings that do not vary, 2 * n_constants: name, text */
     char *sweep, *resolved; /* YAML texts of the provenance; NULL in a store without them */
@@ -79,7 +81,11 @@ void results_destroy(struct results *r);
 
 const struct results_axis *results_axis(const struct results *r, const char *name);
 const struct results_metric *results_metric(const struct results *r, const char *name);
+
+/* The scores of a measure, or of "MEASURE:calibrated" what they are worth beyond chance; NULL if
+ * there are none. */
 const struct results_alignment *results_alignment(const struct results *r, const char *measure);
+#define RESULTS_CALIBRATED ":calibrated"
 
 /* Adds a metric that has one value[n_trials] a trial, at all of its records. Local. */
 enum err_code results_add_metric(struct results *r, const char *name, const double *value,
