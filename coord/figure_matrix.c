@@ -155,12 +155,15 @@ static enum err_code cluster(struct matrix *x, struct err *e)
     int64_t *leaf = arena_array(&x->arena, n, sizeof *leaf);
     struct node *sorted = arena_array(&x->arena, n, sizeof *sorted);
     struct hierarchy_merge *merge = arena_array(&x->arena, n, sizeof *merge);
+    bool distance = figure_pairs_distance(x->a->measure);
     if (!delta || !leaf || !sorted || !merge)
         return ERR(e, ERR_NOMEM, "no memory to sort %lld networks", (long long)n);
     for (int64_t i = 0; i < x->n; i++)
         for (int64_t j = i + 1; j < x->n; j++) {
             double mean = (score(x, i, j) + score(x, j, i)) / 2;
-            delta[i * x->n + j] = x->range[1] - (isnan(mean) ? x->range[0] : mean);
+            double least = distance ? x->range[1] : x->range[0];
+            double unlike = isnan(mean) ? least : mean;
+            delta[i * x->n + j] = distance ? unlike - x->range[0] : x->range[1] - unlike;
             x->n_missing += isnan(mean);
         }
     TRY(hierarchy_average(x->n, delta, merge, leaf, e));

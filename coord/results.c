@@ -391,6 +391,8 @@ static enum err_code read_models(struct reader *x, struct err *e)
     if (!x->model) return nomem(x, e);
     for (int64_t m = 0; m < x->n_models; m++) {
         int64_t t = row[m] >= 0 && row[m] < x->n_rows ? x->trial[row[m]] : -1;
+        for (int64_t s = 0; row[m] >= 0 && s < x->r->n_trials; s++) /* rows move */
+            if (x->r->id[s] == id[m]) t = s;
         if (row[m] >= 0 && (t < 0 || x->r->id[t] != id[m]))
             return ERR(e, ERR_FORMAT,
                        "%s: model %lld is no trial of this store; run align again", x->path,
