@@ -32,6 +32,7 @@ struct aligner {
     struct align_file file; /* rank 0: with the scores */
     struct wanted *wanted;
     int n_wanted;
+    bool stale;    /* the file has models that are gone; known to all ranks */
     int32_t *perm; /* [K, n] */
     double kept_s; /* when the file was last written */
     enum err_code kept;
@@ -126,9 +127,10 @@ static enum err_code find_missing(struct aligner *x, struct err *e)
     x->file = x->models.file; /* the models keep the names alive */
     x->file.arena = (struct arena){0};
     if (align_file_read(x->models.path, &old, NULL) == ERR_OK) {
-        bool ok = align_file_adopt(&x->file, &old);
+        int64_t kept = align_file_adopt(&x->file, &old);
+        x->stale = kept < old.n_models;
         align_file_clear(&old);
-        if (!ok) return ERR(e, ERR_NOMEM, "no memory for scores");
+        if (kept < 0) return ERR(e, ERR_NOMEM, "no memory for scores");
     }
     for (int i = 0; i < x->n_wanted; i++) {
         struct wanted *w = &x->wanted[i];
@@ -159,6 +161,7 @@ static enum err_code share_missing(struct aligner *x, struct err *e)
     TRY(comm_agree(x->comm, x->rank == 0 ? find_missing(x, e) : ERR_OK, e));
     for (int i = 0; i < x->n_wanted; i++)
         MPI_Bcast(x->wanted[i].missing, comm_int((long long)pairs), MPI_BYTE, 0, x->comm);
+    MPI_Bcast(&x->stale, 1, MPI_C_BOOL, 0, x->comm);
     return ERR_OK;
 }
 
@@ -392,7 +395,7 @@ static enum err_code align_models(struct aligner *x, struct err *e)
     TRY(check_all(x, e)); /* alike on all ranks */
     TRY(make_permutations(x, e));
     TRY(share_missing(x, e));
-    if (complete(x)) return ERR_OK;
+    if (complete(x) && !x->stale) return ERR_OK;
     return comm_agree(x->comm, run_missing(x, e), e);
 }
 
