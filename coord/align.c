@@ -186,26 +186,6 @@ static int32_t layer_in_file(const struct aligner *x, int32_t model, int32_t lay
     return layer < 0 ? layer : (int32_t)x->models.layer[model][layer];
 }
 
-/* What the engine found, on rank 0: see struct alignment_sink. */
-static void take(void *self, const struct alignment_pairs *pairs, const double *most)
-{
-    struct aligner *x = self;
-    int64_t M = x->file.n_models, K = x->options.null.permutations;
-    for (int64_t i = 0; i < pairs->count; i++) {
-        struct alignment_pair p = pairs->pair[i];
-        const struct wanted *w = x->running[p.task];
-        struct align_scores *s = align_file_find(&x->file, w->name);
-        p.layer_a = layer_in_file(x, p.a, p.layer_a);
-        p.layer_b = layer_in_file(x, p.b, p.layer_b);
-        keep_pair(s, M, &p, false);
-        if (w->task.measure->symmetric) keep_pair(s, M, &p, true);
-        for (int64_t k = 0; k < K; k++) s->most[k] = fmax(s->most[k], most[p.task * K + k]);
-    }
-    if (now_s() - x->kept_s < KEEP_S || x->kept != ERR_OK) return;
-    x->kept = align_file_write(x->models.path, &x->file, &x->keep_error);
-    x->kept_s = now_s();
-}
-
 /* p-values of all pairs together. */
 static enum err_code adjust(struct aligner *x, const struct wanted *w, struct err *e)
 {
@@ -236,6 +216,34 @@ static enum err_code adjust(struct aligner *x, const struct wanted *w, struct er
     }
     free(p);
     return ERR_OK;
+}
+
+/* Writes what there is, whole: after a kill nothing may be missing that only this run would add.
+ * Local to rank 0. */
+static enum err_code keep(struct aligner *x, struct err *e)
+{
+    for (int i = 0; i < x->n_wanted; i++) TRY(adjust(x, &x->wanted[i], e));
+    return align_file_write(x->models.path, &x->file, e);
+}
+
+/* What the engine found, on rank 0: see struct alignment_sink. */
+static void take(void *self, const struct alignment_pairs *pairs, const double *most)
+{
+    struct aligner *x = self;
+    int64_t M = x->file.n_models, K = x->options.null.permutations;
+    for (int64_t i = 0; i < pairs->count; i++) {
+        struct alignment_pair p = pairs->pair[i];
+        const struct wanted *w = x->running[p.task];
+        struct align_scores *s = align_file_find(&x->file, w->name);
+        p.layer_a = layer_in_file(x, p.a, p.layer_a);
+        p.layer_b = layer_in_file(x, p.b, p.layer_b);
+        keep_pair(s, M, &p, false);
+        if (w->task.measure->symmetric) keep_pair(s, M, &p, true);
+        for (int64_t k = 0; k < K; k++) s->most[k] = fmax(s->most[k], most[p.task * K + k]);
+    }
+    if (now_s() - x->kept_s < KEEP_S || x->kept != ERR_OK) return;
+    x->kept = keep(x, &x->keep_error);
+    x->kept_s = now_s();
 }
 
 /* Says where scores mean little. Local to rank 0. */
@@ -357,13 +365,10 @@ static enum err_code run_missing(struct aligner *x, struct err *e)
         if (n) TRY(run_tasks(x, task, n, x->running[0], e));
     }
     if (x->rank == 0) {
-        for (int i = 0; i < x->n_wanted; i++) {
-            TRY(adjust(x, &x->wanted[i], e));
-            warn(x, &x->wanted[i]);
-        }
+        for (int i = 0; i < x->n_wanted; i++) warn(x, &x->wanted[i]);
         if (x->kept != ERR_OK) *e = x->keep_error;
         TRY(x->kept);
-        return align_file_write(x->models.path, &x->file, e);
+        return keep(x, e);
     }
     return ERR_OK;
 }
