@@ -94,22 +94,31 @@ rm "$F"
 ok "without the file" align "$S" --np 2 --json --measure mutual_knn@10
 cmp "$W/forced.json" "$W/out" || fail "grown and new scores differ"
 
-# Chance and baselines.
+# Chance and baselines, and a model of nothing but noise.
+{
+    printf "\223NUMPY\1\0\166\0%-117s\n" "{'descr': '|i1', 'fortran_order': False, 'shape': (128, 8)}"
+    seq 5000 | gzip -n | tail -c 2000 | head -c 1024
+} >"$W/noise.npy"
+ok "import" "$SHOAL" import "$S" "$W/noise.npy" --model noise --probe test
 ok "a null and baselines" align "$S" --np 2 --json --measure mutual_knn@10,cka_unbiased --permutations 19 \
     --baselines untrained,input,random
-n=$((2 * 9 + 2))
+n=$((2 * 9 + 1 + 2))
 [ "$(pairs)" = $((n * (n - 1))) ] || fail "$(pairs) pairs with baselines"
-for field in p_value p_adjusted q_value; do
-    column $field | awk -v f=$field '
-        f == "q_value" { bad = bad || !($1 >= 0.05 - 1e-12 && $1 <= 1) }
-        f != "q_value" { k = int(20 * $1 + 0.5); bad = bad || k < 1 || k > 20 || (20 * $1 - k) ^ 2 > 1e-18 }
-        { seen[$1] } END { exit bad || NR == 0 || length(seen) < (f == "p_value" ? 2 : 1) }' || fail "$field"
-done
+whole() { awk '{ k = int(20 * $1 + 0.5); if (k < 1 || k > 20 || (20 * $1 - k) ^ 2 > 1e-18) bad = 1; seen[$1] }
+    END { exit bad || NR == 0 || length(seen) < least }' least="$1"; }
+column p_value | whole 3 || fail "p-values are not 1/20 to 1"
+column p_adjusted | whole 1 || fail "adjusted p-values are not 1/20 to 1"
+column q_value | awk '!($1 > 0.05 - 1e-12 && $1 <= 1) { bad = 1 } END { exit bad || NR == 0 }' || fail "q-values"
 for name in untrained: baseline:input baseline:random; do
     grep -q "\"b\": \"$name" "$W/out" || fail "no $name"
 done
+rm "$S.d/imported/noise.h5"
+ok "a model is forgotten" align "$S" --np 2 --json --measure mutual_knn@10 --permutations 19
+[ "$(pairs)" = 36 ] || fail "$(pairs) pairs without noise and baselines"
+! grep -q 'baseline\|noise' "$W/out" || fail "models that are gone"
 ok "within classes" align "$S" --np 2 --json --measure mutual_knn@10 --permutations 19 --within-class
 [ "$(pairs)" = 36 ] || fail "$(pairs) pairs within classes"
+column p_value | whole 1 || fail "p-values within classes"
 
 # Wrong requests.
 refused "alignment measure 'ckaa'" "did you mean 'cka'" --measure mutual_knn@10,ckaa
@@ -122,13 +131,24 @@ refused "--clip" "number" --clip nan
 refused "--memory 0" "above 0" --memory 0
 refused "--within-class" "--permutations" --within-class
 refused "--classes" "--within-class" --permutations 19 --classes "$W/a.yaml"
-refused "19" "128" --permutations 19 --within-class --classes "$W/a.yaml"
+refused "20 lines" "128" --permutations 19 --within-class --classes "$W/a.yaml"
 refused "baseline 'inputs'" "did you mean 'input'" --baselines inputs
 
 # Figures.
 ok "scores of the report" align "$S" --np 2
 ok "report" "$SHOAL" report "$S" -o "$W/report"
-for figure in matrix map trend bins agreement neighbours; do
-    ls "$W/report"/figures/*"$figure"*.svg >/dev/null 2>&1 || fail "no figure $figure: $(ls "$W/report/figures")"
-done
+i=0
+while read -r figure; do
+    i=$((i + 1))
+    grep -q "<b>Figure $i\\. $figure" "$W/report/index.html" || fail "figure $i is not '$figure'"
+    [ -s "$W/report/fig$i.svg" ] && [ -s "$W/report/fig$i.csv" ] || fail "figure $i is not drawn"
+done <<'F'
+mutual_knn@10 between all networks
+networks by cka, model.width
+mutual_knn@10 with the others against params
+mutual_knn@10 among networks of like test_acc
+agreement of 2 measures
+mutual_knn against the number of neighbours
+F
+grep -q 'ordered by likeness' "$W/report/index.html" || fail "the matrix is not ordered by likeness"
 finish
