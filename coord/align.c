@@ -32,6 +32,7 @@ struct aligner {
     struct align_file file; /* rank 0: with the scores */
     struct wanted *wanted;
     int n_wanted;
+    bool stale;    /* the file has models that are gone; known to all ranks */
     int32_t *perm; /* [K, n] */
     int64_t n_taken;
     double kept_s; /* when the file was last written */
@@ -127,9 +128,10 @@ static enum err_code find_missing(struct aligner *x, struct err *e)
     x->file = x->models.file; /* the models keep the names alive */
     x->file.arena = (struct arena){0};
     if (align_file_read(x->models.path, &old, NULL) == ERR_OK) {
-        bool ok = align_file_adopt(&x->file, &old);
+        int64_t kept = align_file_adopt(&x->file, &old);
+        x->stale = kept < old.n_models;
         align_file_clear(&old);
-        if (!ok) return ERR(e, ERR_NOMEM, "no memory for scores");
+        if (kept < 0) return ERR(e, ERR_NOMEM, "no memory for scores");
     }
     for (int i = 0; i < x->n_wanted; i++) {
         struct wanted *w = &x->wanted[i];
@@ -160,6 +162,7 @@ static enum err_code share_missing(struct aligner *x, struct err *e)
     TRY(comm_agree(x->comm, x->rank == 0 ? find_missing(x, e) : ERR_OK, e));
     for (int i = 0; i < x->n_wanted; i++)
         MPI_Bcast(x->wanted[i].missing, comm_int((long long)pairs), MPI_BYTE, 0, x->comm);
+    MPI_Bcast(&x->stale, 1, MPI_C_BOOL, 0, x->comm);
     return ERR_OK;
 }
 
@@ -182,28 +185,6 @@ static void keep_pair(struct align_scores *s, int64_t M, const struct alignment_
 static int32_t layer_in_file(const struct aligner *x, int32_t model, int32_t layer)
 {
     return layer < 0 ? layer : (int32_t)x->models.layer[model][layer];
-}
-
-/* What the engine found, on rank 0: see struct alignment_sink. */
-static void take(void *self, const struct alignment_pairs *pairs, const double *most)
-{
-    struct aligner *x = self;
-    int64_t M = x->file.n_models, K = x->options.null.permutations;
-    for (int64_t i = 0; i < pairs->count; i++) {
-        struct alignment_pair p = pairs->pair[i];
-        const struct wanted *w = x->running[p.task];
-        struct align_scores *s = align_file_find(&x->file, w->name);
-        p.layer_a = layer_in_file(x, p.a, p.layer_a);
-        p.layer_b = layer_in_file(x, p.b, p.layer_b);
-        keep_pair(s, M, &p, false);
-        if (w->task.measure->symmetric) keep_pair(s, M, &p, true);
-        for (int64_t k = 0; k < K; k++) s->most[k] = fmax(s->most[k], most[p.task * K + k]);
-    }
-    x->n_taken += pairs->count;
-    if (now_s() - x->kept_s < KEEP_S || x->kept != ERR_OK) return;
-    fprintf(stderr, "align: %" PRId64 " scores of pairs\n", x->n_taken);
-    x->kept = align_file_write(x->models.path, &x->file, &x->keep_error);
-    x->kept_s = now_s();
 }
 
 /* p-values of all pairs together. */
@@ -236,6 +217,36 @@ static enum err_code adjust(struct aligner *x, const struct wanted *w, struct er
     }
     free(p);
     return ERR_OK;
+}
+
+/* Writes what there is, whole: after a kill nothing may be missing that only this run would add.
+ * Local to rank 0. */
+static enum err_code keep(struct aligner *x, struct err *e)
+{
+    for (int i = 0; i < x->n_wanted; i++) TRY(adjust(x, &x->wanted[i], e));
+    return align_file_write(x->models.path, &x->file, e);
+}
+
+/* What the engine found, on rank 0: see struct alignment_sink. */
+static void take(void *self, const struct alignment_pairs *pairs, const double *most)
+{
+    struct aligner *x = self;
+    int64_t M = x->file.n_models, K = x->options.null.permutations;
+    for (int64_t i = 0; i < pairs->count; i++) {
+        struct alignment_pair p = pairs->pair[i];
+        const struct wanted *w = x->running[p.task];
+        struct align_scores *s = align_file_find(&x->file, w->name);
+        p.layer_a = layer_in_file(x, p.a, p.layer_a);
+        p.layer_b = layer_in_file(x, p.b, p.layer_b);
+        keep_pair(s, M, &p, false);
+        if (w->task.measure->symmetric) keep_pair(s, M, &p, true);
+        for (int64_t k = 0; k < K; k++) s->most[k] = fmax(s->most[k], most[p.task * K + k]);
+    }
+    x->n_taken += pairs->count;
+    if (now_s() - x->kept_s < KEEP_S || x->kept != ERR_OK) return;
+    fprintf(stderr, "align: %" PRId64 " scores of pairs\n", x->n_taken);
+    x->kept = keep(x, &x->keep_error);
+    x->kept_s = now_s();
 }
 
 /* Says where scores mean little. Local to rank 0. */
@@ -357,13 +368,10 @@ static enum err_code run_missing(struct aligner *x, struct err *e)
         if (n) TRY(run_tasks(x, task, n, x->running[0], e));
     }
     if (x->rank == 0) {
-        for (int i = 0; i < x->n_wanted; i++) {
-            TRY(adjust(x, &x->wanted[i], e));
-            warn(x, &x->wanted[i]);
-        }
+        for (int i = 0; i < x->n_wanted; i++) warn(x, &x->wanted[i]);
         if (x->kept != ERR_OK) *e = x->keep_error;
         TRY(x->kept);
-        return align_file_write(x->models.path, &x->file, e);
+        return keep(x, e);
     }
     return ERR_OK;
 }
@@ -398,7 +406,7 @@ static enum err_code align_models(struct aligner *x, struct err *e)
     if (confound) TRY(align_models_confound(&x->models, e));
     TRY(make_permutations(x, e));
     TRY(share_missing(x, e));
-    if (complete(x)) return ERR_OK;
+    if (complete(x) && !x->stale) return ERR_OK;
     return comm_agree(x->comm, run_missing(x, e), e);
 }
 

@@ -182,13 +182,15 @@ static bool adopt_scores(struct align_file *f, const struct align_file *old,
     return true;
 }
 
-bool align_file_adopt(struct align_file *f, const struct align_file *old)
+int64_t align_file_adopt(struct align_file *f, const struct align_file *old)
 {
     const int64_t *from = match_models(f, old);
-    if (!from) return false;
+    if (!from) return -1;
     for (int i = 0; i < old->n_scores; i++)
-        if (!adopt_scores(f, old, &old->scores[i], from)) return false;
-    return true;
+        if (!adopt_scores(f, old, &old->scores[i], from)) return -1;
+    int64_t kept = 0;
+    for (int64_t m = 0; m < f->n_models; m++) kept += from[m] >= 0;
+    return kept;
 }
 
 void align_file_clear(struct align_file *f)

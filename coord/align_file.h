@@ -85,8 +85,8 @@ struct align_scores *align_file_scores(struct align_file *f, const char *measure
                                        const struct align_options *options);
 
 /* Takes over the scores of old for the models that f has too, by name and id, and for the
- * layers of these names. False: no memory. */
-bool align_file_adopt(struct align_file *f, const struct align_file *old);
+ * layers of these names. Gives the number of these models; -1: no memory. */
+int64_t align_file_adopt(struct align_file *f, const struct align_file *old);
 
 /* Number of the layer of that name, added if it is new; -1: no memory. */
 int align_file_layer(struct align_file *f, const char *name);

@@ -294,7 +294,8 @@ static enum err_code flag_set(const struct flag *f, const char *value, struct op
     case FLAG_FLOAT: *(double *)at = strtod(value, &end); break;
     }
     bool whole = f->type == FLAG_INT;
-    if (end == value || *end || errno || (whole && *(int64_t *)at < 1))
+    if (end == value || *end || errno || (whole && *(int64_t *)at < 1) ||
+        (f->type == FLAG_FLOAT && isnan(*(double *)at)))
         return ERR(e, ERR_USAGE, "--%s wants a %s, got '%s'", f->row.name,
                    whole ? "positive whole number" : "number", value);
     return ERR_OK;

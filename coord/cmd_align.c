@@ -30,6 +30,8 @@ static enum err_code measures_read(const char *list, struct analysis_spec *spec,
         TRY(alignment_parse(name, &row, &parsed, e));
         list += length + (list[length] == ',');
     }
+    if (spec->n_measures == 0)
+        return ERR(e, ERR_USAGE, "--measure wants a name; 'shoal list measures' has them");
     return ERR_OK;
 }
 
@@ -88,6 +90,8 @@ static enum err_code spec_collect(const struct options *o, struct analysis_spec 
     spec->within_class |= o->within_class;
     if (spec->within_class && !spec->permutations)
         return ERR(e, ERR_USAGE, "--within-class wants --permutations K");
+    if (o->classes && !spec->within_class)
+        return ERR(e, ERR_USAGE, "--classes FILE wants --within-class");
     return ERR_OK;
 }
 
