@@ -312,7 +312,7 @@ static enum err_code add_made(struct align_models *m, int kind, const char *name
         return ERR(e, ERR_CONFIG,
                    "%s does not hold the inputs of probe set '%s': no baseline %s", m->path,
                    m->probe, name);
-    uint64_t id = 0;
+    uint64_t id = (uint64_t)kind;
     for (int64_t i = 0; i < m->set.n * m->inner->input_d; i++) {
         uint32_t bits;
         memcpy(&bits, &m->inner->input[i], sizeof bits);

@@ -63,9 +63,16 @@ static void derive_question(const struct report_parts *p, struct text *out)
 static void add_states(const struct results *r, struct text *out)
 {
     int64_t count[TRIAL_STATES] = {0};
-    for (int64_t t = 0; t < r->n_trials; t++) count[r->state[t]]++;
-    text_add(out, "<p class=\"states\">%" PRId64 " trial%s", r->n_trials,
-             r->n_trials == 1 ? "" : "s");
+    int64_t trials = 0, imported = 0;
+    for (int64_t t = 0; t < r->n_trials; t++) {
+        imported += r->origin[t] == RESULTS_IMPORTED;
+        if (r->origin[t] != RESULTS_TRIAL) continue;
+        count[r->state[t]]++;
+        trials++;
+    }
+    text_add(out, "<p class=\"states\">");
+    if (imported) text_add(out, "%" PRId64 " imported, ", imported);
+    text_add(out, "%" PRId64 " trial%s", trials, trials == 1 ? "" : "s");
     const char *between = ": ";
     for (int s = TRIAL_STATES - 1; s >= 0; s--) {
         if (count[s] == 0) continue;

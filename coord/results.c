@@ -497,6 +497,8 @@ static enum err_code read_store(struct reader *x, struct err *e)
 {
     struct results *r = x->r;
     TRY(read_ids(x, e));
+    r->origin = arena_array(x->arena, (size_t)r->n_trials, sizeof *r->origin);
+    if (!r->origin) return nomem(x, e);
     TRY(read_column(x, "/trials/seed", H5T_NATIVE_UINT64, sizeof *r->seed, &r->seed, e));
     TRY(read_column(x, "/trials/state", H5T_NATIVE_UINT8, sizeof *r->state, &r->state, e));
     TRY(read_column(x, "/trials/seconds", H5T_NATIVE_DOUBLE, sizeof *r->seconds, &r->seconds,

@@ -47,11 +47,15 @@ struct results_array {
     char *columns; /* names of the last dimension's places, with spaces between, or NULL */
 };
 
+/* What a row of the table is. */
+enum results_origin { RESULTS_TRIAL, RESULTS_IMPORTED, RESULTS_BASELINE };
+
 struct results {
     const char *path; /* of the store */
     char name[64];    /* of the sweep */
     int64_t n_trials, n_records;
-    int64_t *row; /* in the store; -1: a model that is no trial, see results_models.h */
+    int64_t *row;    /* in the store; -1: a model that is no trial, see results_models.h */
+    uint8_t *origin; /* enum results_origin */
     uint64_t *id, *seed;
     uint8_t *state; /* enum trial_state */
     double *seconds;

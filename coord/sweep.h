@@ -10,7 +10,7 @@
 #include "worker/task.h"
 
 enum {
-    SWEEP_MAX_MEASURES = 16,
+    SWEEP_MAX_MEASURES = 48,
     SWEEP_MAX_FIGURES = 32,
     SWEEP_MAX_TABLES = 16,
     SWEEP_MAX_COMPARE = 64,
