@@ -342,7 +342,7 @@ static struct statistics_interval mean_of_pairs(struct matrix *x, int depth, boo
         }
     for (int64_t k = 0; k < S * S; k++)
         sum[k] = sum[S * S + k] > 0 ? sum[k] / sum[S * S + k] : NAN;
-    return statistics_bootstrap_pairs(S, sum, 95, 0);
+    return statistics_pair_interval(S, sum, 95, 0);
 }
 
 static void say_pairs(struct matrix *x, const char *which, int depth, bool want)
@@ -378,7 +378,7 @@ static void write_words(struct matrix *x)
     say_order(x);
     text_add(&f->caption,
              " The colours span the scores off the diagonal, %.3g to %.3g. Means in words"
-             " are over pairs of different seeds, with 95 %% bootstrap intervals over seeds.",
+             " are over pairs of different seeds, with 95 %% intervals over seeds.",
              x->range[0], x->range[1]);
     say_pairs(x, "same settings, other seed", x->n_order, true);
     if (x->n_order == 0) return;

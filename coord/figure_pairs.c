@@ -104,7 +104,7 @@ struct statistics_interval figure_pairs_mean(const struct figure_pairs *p, doubl
             bool together = group && group[member[i]] == group[member[j]];
             score[i * m + j] = together ? NAN : p->score[member[i] * p->trials.n + member[j]];
         }
-    out = statistics_bootstrap_pairs(m, score, level, 0);
+    out = statistics_pair_interval(m, score, level, 0);
     free(score);
     return out;
 }

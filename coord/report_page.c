@@ -171,8 +171,8 @@ static void add_answer(const struct report_parts *p, struct text *out)
         text_add(out, "<div>\n<h3>Best configurations</h3>\n<ul>\n%s</ul>\n</div>\n", best.at);
     text_clear(&best);
     text_add(out, "</div>\n<p class=\"note\">Means over seeds at the last record; in brackets "
-                  "intervals over seeds: Student's, but bootstrapped of ten seeds and more "
-                  "and of pairs of networks. Trials that diverged are not in the "
+                  "intervals over seeds: Student's, but bootstrapped of ten seeds and more. "
+                  "Trials that diverged are not in the "
                   "means.</p>\n</section>\n");
 }
 
