@@ -158,6 +158,7 @@ struct analysis_spec {
     int64_t permutations; /* of the null; 0: none */
     bool within_class;
     double alpha;
+    bool spectra; /* of each representation */
     int n_scaling;
     struct scaling_spec scaling[SWEEP_MAX_SCALING];
 };
