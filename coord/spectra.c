@@ -1,5 +1,5 @@
-/* spectra.c - owns the plan of which spectra are missing, and who finds them. Rank 0 alone knows
- * the old rows and writes the new ones; the others send theirs. */
+/* spectra.c - owns the plan of which spectra are missing, and who finds them. Rank 0 alone
+ * knows the old rows and writes the new ones; the others send theirs. */
 #include "coord/spectra.h"
 
 #include <float.h>
@@ -181,8 +181,8 @@ static bool is_large(const struct finder *x, const struct spectra_row *row)
     return x->size > 1 && n > SPECTRA_TOGETHER && row->d > SPECTRA_TOGETHER;
 }
 
-/* The spectra of a group of models: first those that one rank finds, then the others. Collective.
- */
+/* The spectra of a group of models: first those that one rank finds, then the others.
+ * Collective. */
 static enum err_code find_group(struct finder *x, const struct alignment_set *set,
                                 int64_t begin, struct err *e)
 {

@@ -1,6 +1,6 @@
 /* spectra.h - STORE.d/spectra.h5: how many directions each layer of each model uses.
  *
- *   /spectra                attributes normalize, clip_by, probe (texts) and clip: what was done
+ *   /spectra                attributes normalize, clip, clip_by, probe, texts: what was done
  *                           to the representations first
  *   /spectra/{name, layer}  text [row]: a row for each layer of each model, as in alignment.h5
  *   /spectra/trial          int64 [row]: row of the store, -1: no trial
@@ -44,8 +44,8 @@ struct spectra {
  * errors   those of align_models_open; ERR_CONFIG, ERR_IO, ERR_NOMEM. No model: no error,
  *          nothing is written. A representation that is not finite has a row of NaN
  * cost     every representation is read once, by the rank that owns it, which finds its
- *          eigenvalues as spectrum.h says; those of more than SPECTRA_TOGETHER rows and features
- *          are found by all ranks together
+ *          eigenvalues as spectrum.h says; those of more than SPECTRA_TOGETHER rows and
+ *          features are found by all ranks together
  * same     bits on any number of ranks where a rank works alone; else to 1e-10 */
 enum { SPECTRA_TOGETHER = 1024 };
 enum err_code spectra_store(MPI_Comm comm, const char *store_path,

@@ -1,5 +1,5 @@
-/* spectra_file.c - spectra in STORE.d/spectra.h5. A further number of a layer is a member of struct
- * spectra_row and a row of columns[]. */
+/* spectra_file.c - spectra in STORE.d/spectra.h5. A further number of a layer is a member of
+ * struct spectra_row and a row of columns[]. */
 #include <hdf5.h>
 #include <inttypes.h>
 #include <math.h>

@@ -1,5 +1,5 @@
-/* test_spectra.c - spectra of the representations of a store, and eigenvalues that all ranks find
- * together, on any number of ranks. */
+/* test_spectra.c - spectra of the representations of a store, and eigenvalues that all ranks
+ * find together, on any number of ranks. */
 #include <jansson.h>
 
 #include "base/arena.h"
