@@ -1,5 +1,5 @@
-/* figure_spectrum.c - share of the variance of a layer against the rank of its eigenvalue: means
- * over networks within each value of hue. */
+/* figure_spectrum.c - share of the variance of a layer against the rank of its eigenvalue:
+ * means over networks within each value of hue. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,10 +95,13 @@ static enum err_code find_rows(struct spectrum_figure *x, const struct results *
     return ERR_OK;
 }
 
-/* A number of a layer: the participation ratio, or with rank >= 0 a share. */
+/* A number of a layer: the participation ratio, or with rank >= 0 a share, which is 0 beyond its
+ * last direction: else the mean would rise where narrow layers end. */
 static double number_of(const struct spectra_row *row, int64_t rank)
 {
-    return !row ? NAN : rank < 0 ? row->participation : row->share[rank];
+    if (!row) return NAN;
+    if (rank < 0) return row->participation;
+    return isnan(row->share[rank]) && !isnan(row->share[0]) ? 0 : row->share[rank];
 }
 
 /* Mean over seeds, of each the mean over its networks that have the number. Trials of a group
@@ -224,7 +227,7 @@ static void write_words(const struct spectrum_figure *x)
              x->spec->hue);
     text_add(&f->caption,
              "Share of the variance of %s along each direction, the largest first, at most %d: "
-             "means over %lld networks.",
+             "means over %lld networks, 0 of those that have fewer directions.",
              x->layer[x->chosen], SPECTRA_KEPT, (long long)(x->trials.n - x->n_without));
     if (most > 1)
         text_add(&f->caption, " Bars: %g %% %s over seeds.", x->spec->ci,

@@ -132,6 +132,19 @@ START_TEST(test_networks_without_a_spectrum_are_counted)
     ck_assert_int_eq(rows(&f), RANKS);
     ck_assert_ptr_nonnull(strstr(f.caption.at, "8 networks have no spectrum of it"));
     figure_clear(&f);
+    clear(r);
+    for (int i = 0; i < 2; i++) { /* one direction less is one without variance */
+        struct figure g;
+        rows_of[2].share[RANKS - 1] = i ? NAN : 0;
+        r = with_spectra(&s);
+        draw(r, &spec, i ? &g : &f);
+        clear(r);
+        if (i == 0) continue;
+        ck_assert_str_eq(f.csv.at, g.csv.at);
+        figure_clear(&f);
+        figure_clear(&g);
+    }
+    r = with_spectra(&s);
     snprintf(spec.filter, sizeof spec.filter, "seed > 90");
     draw(r, &spec, &f);
     ck_assert_int_eq(rows(&f), 0);
