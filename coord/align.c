@@ -11,6 +11,7 @@
 #include "base/comm.h"
 #include "base/text.h"
 #include "coord/align_models.h"
+#include "coord/spectra.h"
 #include "linalg/calibration.h"
 
 enum { KEEP_S = 10 }; /* seconds between two writes of what was found */
@@ -508,7 +509,7 @@ static void print_scores(FILE *out, const struct align_file *f, const struct ali
 }
 
 enum err_code align_json(const char *store_path, const char *const *measures, int n_measures,
-                         FILE *out, struct err *e)
+                         bool spectra, FILE *out, struct err *e)
 {
     struct align_file f;
     struct wanted w;
@@ -523,7 +524,12 @@ enum err_code align_json(const char *store_path, const char *const *measures, in
         const struct align_scores *s = align_file_find(&f, w.name);
         if (s) print_scores(out, &f, s, &first);
     }
-    fprintf(out, "\n]}\n");
+    fprintf(out, "\n]");
     align_file_clear(&f);
+    if (spectra) {
+        fprintf(out, ", \"spectra\": ");
+        TRY(spectra_json(store_path, out, e));
+    }
+    fprintf(out, "}\n");
     return ferror(out) ? ERR(e, ERR_IO, "cannot write the pairs") : ERR_OK;
 }

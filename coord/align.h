@@ -39,8 +39,9 @@ enum err_code align_store(MPI_Comm comm, const char *store_path, const char *con
  *     "layer_a": "hidden.last", "layer_b": ..., "p_value": null, "calibrated": null, ...}]}
  *
  * Every pair once, a before b in the store; of a measure that is not symmetric both ways. A store
- * that was never aligned has no pairs. Local, needs no MPI. */
+ * that was never aligned has no pairs. With spectra also "spectra": see spectra_json. Local,
+ * needs no MPI. */
 enum err_code align_json(const char *store_path, const char *const *measures, int n_measures,
-                         FILE *out, struct err *e);
+                         bool spectra, FILE *out, struct err *e);
 
 #endif

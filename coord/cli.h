@@ -28,7 +28,7 @@ struct options {
     int64_t np, seeds, steps, permutations;
     double epsilon, clip, sigma, alpha, memory;
     bool help, version, quiet, dry_run, json, csv, list, records, exit_code, watch, force,
-        concat, within_class;
+        concat, within_class, spectra;
     bool fail_fast;
 };
 

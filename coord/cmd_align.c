@@ -66,7 +66,9 @@ static enum err_code spec_collect(const struct options *o, struct analysis_spec 
     *spec = sweep->analysis;
     sweep_destroy(sweep);
     if (o->measure) TRY(measures_read(o->measure, spec, e));
-    if (spec->n_measures == 0) TRY(measures_read("cka,cka_unbiased,mutual_knn@10", spec, e));
+    spec->spectra |= o->spectra;
+    if (spec->n_measures == 0 && !o->spectra)
+        TRY(measures_read("cka,cka_unbiased,mutual_knn@10", spec, e));
     if (o->normalize)
         TRY(table_need(&alignment_normalizations, o->normalize, &spec->normalize, e));
     if (o->clip_by) TRY(table_need(&alignment_clips, o->clip_by, &spec->clip_by, e));
@@ -105,7 +107,7 @@ static int front_align(const struct options *o, const struct analysis_spec *spec
     struct launch_words w = {0};
     launch_add(&w, "align");
     launch_add(&w, o->arg[0]);
-    launch_option(&w, "--measure", names.at);
+    if (names.at) launch_option(&w, "--measure", names.at);
     launch_option(&w, "--normalize",
                   table_row(&alignment_normalizations, spec->normalize)->name);
     launch_option(&w, "--clip-by", table_row(&alignment_clips, spec->clip_by)->name);
@@ -121,6 +123,7 @@ static int front_align(const struct options *o, const struct analysis_spec *spec
     if (o->classes) launch_option(&w, "--classes", o->classes);
     if (spec->concat) launch_add(&w, "--concat");
     if (spec->within_class) launch_add(&w, "--within-class");
+    if (spec->spectra) launch_add(&w, "--spectra");
     if (o->force) launch_add(&w, "--force");
     struct options all_work = *o; /* no coordinator: as many ranks as cores */
     if (!all_work.np) all_work.np = sysconf(_SC_NPROCESSORS_ONLN);

@@ -38,6 +38,9 @@ static const struct figure_type types[] = {
       NULL},
      "value",
      figure_neighbours_draw},
+    {{"spectrum", "share of variance along each direction of a layer, by hue", NULL},
+     "",
+     figure_spectrum_draw},
     {{"histogram", "how the values in a column of an array are distributed, by hue", NULL},
      "array",
      figure_histogram_draw},
@@ -86,13 +89,12 @@ static int linear_ticks(double low, double high, double tick[FIGURE_TICKS])
     return n;
 }
 
-/* Multiples (1; 1 and 3; 1, 2 and 5) of every `stride`th power of ten. */
-static int log_ticks(double low, double high, double tick[FIGURE_TICKS])
+/* Powers of ten, every `stride`th where there are many; all: also 2 and 5 times them. */
+static int log_ticks(double low, double high, bool all, double tick[FIGURE_TICKS])
 {
     static const double multiple[] = {1, 2, 5};
     int first = (int)floor(log10(low)), last = (int)ceil(log10(high));
     int stride = 1 + (last - first) / 8, n = 0;
-    bool all = last - first <= 2;
     for (int power = first; power <= last; power += stride)
         for (int i = 0; i < (all ? 3 : 1); i++) {
             double at = multiple[i] * pow(10, power);
@@ -108,7 +110,8 @@ int figure_ticks(double low, double high, bool log, double tick[FIGURE_TICKS])
         tick[0] = low;
         return isfinite(low);
     }
-    int n = log ? log_ticks(low, high, tick) : 0;
+    int n = log ? log_ticks(low, high, ceil(log10(high)) - floor(log10(low)) <= 2, tick) : 0;
+    if (log && n < 3) n = log_ticks(low, high, true, tick);
     return n >= 3 ? n : linear_ticks(low, high, tick); /* too short for a log's round numbers */
 }
 

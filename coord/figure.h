@@ -69,6 +69,8 @@ enum err_code figure_trend_draw(const struct results *r, const struct figure_spe
                                 struct figure *f, struct err *e);
 enum err_code figure_neighbours_draw(const struct results *r, const struct figure_spec *spec,
                                      struct figure *f, struct err *e);
+enum err_code figure_spectrum_draw(const struct results *r, const struct figure_spec *spec,
+                                   struct figure *f, struct err *e);
 enum err_code figure_histogram_draw(const struct results *r, const struct figure_spec *spec,
                                     struct figure *f, struct err *e);
 enum err_code figure_images_draw(const struct results *r, const struct figure_spec *spec,

@@ -57,7 +57,7 @@ static const struct verb rows[] = {
      false,
      cmd_weights},
     {{"align", "how alike the networks represent the probes: all pairs", NULL},
-     "STORE [--measure LIST]",
+     "STORE [--measure LIST] [--spectra]",
      1,
      1,
      true,

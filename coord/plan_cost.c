@@ -71,6 +71,7 @@ void plan_cost(const struct plan *p, struct plan_cost *out)
                       trials * (row_bytes + 8.0 * p->n_varied + 3 * event_bytes +
                                 8.0 * (r->n_metrics + 1) * (double)p->max_records);
     out->files = 3 + (s->analysis.n_measures > 0) + /* store, journal, lock; alignment, */
+                 s->analysis.spectra +              /* spectra, */
                  (s->analysis.n_scaling > 0);       /* scaling */
 }
 

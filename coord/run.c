@@ -18,6 +18,7 @@
 #include "coord/folder.h"
 #include "coord/provenance.h"
 #include "coord/scaling.h"
+#include "coord/spectra.h"
 #include "coord/store.h"
 #include "coord/worker_rank.h"
 
@@ -244,7 +245,7 @@ enum err_code run_print_scores(const char *store, const struct analysis_spec *sp
 {
     const char *name[SWEEP_MAX_MEASURES];
     int n = measure_names(spec, name);
-    return align_json(store, name, n, stdout, e);
+    return align_json(store, name, n, spec->spectra, stdout, e);
 }
 
 /* Collective over comm. classes and force as in struct align_request. */
@@ -271,7 +272,8 @@ static enum err_code measure(MPI_Comm comm, const char *store, const struct anal
     char *probe = request.options.alignment.probe;
     snprintf(probe, sizeof request.options.alignment.probe, "%s", spec->probe);
     TRY(align_baselines_parse(spec->baselines, &request.baselines, e));
-    return align_store(comm, store, name, n, &request, e);
+    if (n > 0) TRY(align_store(comm, store, name, n, &request, e));
+    return spec->spectra ? spectra_store(comm, store, &request, e) : ERR_OK;
 }
 
 /* The measures that the file asks for, on the workers; rank 0 sleeps until they are done.
@@ -279,7 +281,8 @@ static enum err_code measure(MPI_Comm comm, const char *store, const struct anal
 static enum err_code analyse(struct job *job, struct err *e)
 {
     const struct analysis_spec *spec = &job->sweep->analysis;
-    if (spec->n_measures == 0 || job->sweep->record.n_layers == 0) return ERR_OK;
+    bool any = spec->n_measures > 0 || spec->spectra;
+    if (!any || job->sweep->record.n_layers == 0) return ERR_OK;
     enum err_code code = ERR_OK;
     if (job->workers != MPI_COMM_NULL) {
         code = measure(job->workers, job->store, spec, NULL, false, e);

@@ -93,9 +93,10 @@ struct figure_spec {
     char filter[TASK_PATH];
     char at[TASK_PATH]; /* condition on metrics; "": the last record */
     char array[TASK_NAME], column[TASK_NAME];
-    int64_t bins, n;  /* of a histogram or of networks; images in a row */
-    double low, high; /* values that are black and white */
-    int fit;          /* figure_fits */
+    char layer[TASK_NAME]; /* of a spectrum; "": hidden.last, or the last there is */
+    int64_t bins, n;       /* of a histogram or of networks; images in a row */
+    double low, high;      /* values that are black and white */
+    int fit;               /* figure_fits */
     char fit_filter[TASK_PATH];
     int64_t fit_n; /* samples that accuracies are of */
     bool diagonal;
@@ -159,6 +160,7 @@ struct analysis_spec {
     int64_t permutations; /* of the null; 0: none */
     bool within_class;
     double alpha;
+    bool spectra; /* of each representation */
     int n_scaling;
     struct scaling_spec scaling[SWEEP_MAX_SCALING];
 };

@@ -109,6 +109,10 @@ static void read_alignment(struct sweep_reader *r, const struct yaml_node *block
     if (r->sweep->record.n_layers && !probe_set_of(r))
         yaml_problem(r->file, sweep_mark(r->sweep, NULL, "analysis.alignment.probe"), NULL,
                      "analysis.alignment.probe: no probe set '%s'", r->sweep->analysis.probe);
+    if (r->sweep->analysis.spectra && r->sweep->record.n_layers == 0)
+        yaml_problem(r->file, sweep_mark(r->sweep, NULL, "analysis.alignment.spectra"),
+                     "add record: {representations: {layers: [hidden.last]}}",
+                     "spectra need representations, and none are recorded");
     read_measures(r, sweep_child(r, block, where, "measures", YAML_LIST));
 }
 

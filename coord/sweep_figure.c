@@ -74,6 +74,11 @@ static const struct field figure_rows[] = {
      FIELD_TEXT,
      AT(column),
      .fallback = ""},
+    {{"figure.layer", "layer of a spectrum; empty: hidden.last, or the last that is recorded",
+      NULL},
+     FIELD_TEXT,
+     AT(layer),
+     .fallback = ""},
     {{"figure.bins", "bins of a histogram, or of networks", NULL},
      FIELD_INT,
      AT(bins),
@@ -323,6 +328,27 @@ static void check_neighbours(struct sweep_reader *r, const struct yaml_node *val
                  "value: no measure '%s@k' in analysis.alignment", value->text);
 }
 
+/* The layer is recorded, and spectra are found. */
+static void check_spectrum(struct sweep_reader *r, const struct yaml_node *map,
+                           const struct figure_spec *f)
+{
+    const struct record *record = &r->sweep->record;
+    const struct yaml_node *at = yaml_get(map, "layer");
+    struct text_nearest near = text_nearest_init(f->layer);
+    char hint[160];
+    if (!r->sweep->analysis.spectra)
+        yaml_problem(r->file, map->mark, "add analysis: {alignment: {spectra: true}}",
+                     "spectrum: no spectra in analysis.alignment");
+    if (!at || !*f->layer) return;
+    for (int l = 0; l < record->n_layers; l++) {
+        if (strcmp(record->layer[l], f->layer) == 0) return;
+        text_nearest_try(&near, record->layer[l]);
+    }
+    snprintf(hint, sizeof hint, near.found ? "did you mean '%s'?" : "add %s to record",
+             near.found ? near.found : f->layer);
+    yaml_problem(r->file, at->mark, hint, "layer: '%s' is not recorded", f->layer);
+}
+
 /* A law is shown that is fitted. */
 static void check_scaling(struct sweep_reader *r, const struct yaml_node *map,
                           const struct figure_spec *f)
@@ -385,6 +411,7 @@ void sweep_figure_read(struct sweep_reader *r, const struct yaml_node *map)
     else
         sweep_check_name(r, yaml_get(map, "value"), WANT_MEASURE);
     sweep_check_name(r, yaml_get(map, "onto"), WANT_MEASURE);
+    if (f->type == table_find(&figure_types, "spectrum")) check_spectrum(r, map, f);
     sweep_check_name(r, yaml_get(map, "by"), WANT_METRIC);
     sweep_check_filter(r, map);
     const struct yaml_node *type = yaml_get(map, "type");

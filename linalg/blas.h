@@ -46,9 +46,24 @@ void dgesvd_(const char *jobu, const char *jobvt, const int *m, const int *n, do
              const int *lda, double *s, double *u, const int *ldu, double *vt, const int *ldvt,
              double *work, const int *lwork, int *info);
 
+/* Copies a distributed matrix into another layout; context holds the ranks of both. */
+void pdgemr2d_(const int *m, const int *n, const double *a, const int *ia, const int *ja,
+               const int *desc_a, double *b, const int *ib, const int *jb, const int *desc_b,
+               const int *context);
+
+/* Eigenvalues w, ascending and on all ranks, of a distributed symmetric a, which is overwritten;
+ * with jobz "N" no eigenvectors z. lwork = -1 asks for the size of work. */
+void pdsyev_(const char *jobz, const char *uplo, const int *n, double *a, const int *ia,
+             const int *ja, const int *desc_a, double *w, double *z, const int *iz,
+             const int *jz, const int *desc_z, double *work, const int *lwork, int *info);
+
+/* Rows of n, in blocks of nb over n_ranks from rank `first` on, that rank holds. */
+int numroc_(const int *n, const int *nb, const int *rank, const int *first, const int *n_ranks);
+
 int Csys2blacs_handle(MPI_Comm comm);
 void Cfree_blacs_system_handle(int handle);
 void Cblacs_gridinit(int *context, const char *order, int rows, int columns);
+void Cblacs_gridinfo(int context, int *rows, int *columns, int *row, int *column);
 void Cblacs_gridexit(int context);
 
 #endif

@@ -101,3 +101,11 @@ double distributed_product_at(const struct distributed_product *p, int64_t row, 
 {
     return p->c[column * p->rows + row];
 }
+
+void distributed_product_copy(const struct distributed_product *p, int64_t m, double *to,
+                              const int desc[9])
+{
+    int n = comm_int(m), one = 1;
+    int from[9] = {1, p->context, p->rows, p->columns, p->block_a, p->block_b, 0, 0, p->rows};
+    pdgemr2d_(&n, &n, p->c, &one, &one, from, to, &one, &one, desc, &p->context);
+}

@@ -41,4 +41,9 @@ void distributed_product_add(struct distributed_product *p, double alpha, const 
 /* C at a row of all and one of this rank's columns. Local. */
 double distributed_product_at(const struct distributed_product *p, int64_t row, int64_t column);
 
+/* The leading C[m, m] into a matrix of ScaLAPACK on a grid of all ranks, to[], described by desc.
+ * Collective. */
+void distributed_product_copy(const struct distributed_product *p, int64_t m, double *to,
+                              const int desc[9]);
+
 #endif

@@ -2,22 +2,15 @@
 #include "linalg/spectrum.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/comm.h"
 #include "linalg/blas.h"
 #include "linalg/eigen.h"
+#include "linalg/features.h"
 
 const double spectrum_shares[SPECTRUM_SHARES] = {0.90, 0.95, 0.99};
-
-static void centre(int64_t n, int64_t d, const double *x, double *out)
-{
-    for (int64_t j = 0; j < d; j++) {
-        double mean = 0;
-        for (int64_t i = 0; i < n; i++) mean += x[i * d + j] / (double)n;
-        for (int64_t i = 0; i < n; i++) out[i * d + j] = x[i * d + j] - mean;
-    }
-}
 
 static enum err_code eigenvalues(int64_t n, int64_t d, const double *x, double *value,
                                  struct arena *a, struct err *e)
@@ -29,7 +22,8 @@ static enum err_code eigenvalues(int64_t n, int64_t d, const double *x, double *
     double *square = arena_array(a, (size_t)m, (size_t)m * sizeof *square);
     double *scratch = arena_array(a, (size_t)eigen_scratch(m), sizeof *scratch);
     if (!copy || !square || !scratch) return ERR(e, ERR_NOMEM, "no memory for a spectrum");
-    centre(n, d, x, copy);
+    memcpy(copy, x, (size_t)(n * d) * sizeof *copy);
+    features_centre(copy, n, d);
     /* by columns it is [d, n]; lower by columns is upper by rows */
     dsyrk_("L", n < d ? "T" : "N", &rows, &inner, &scale, copy, &stride, &zero, square, &rows);
     for (int64_t i = 0; i < m; i++)

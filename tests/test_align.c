@@ -209,7 +209,7 @@ static json_t *print_and_parse(const char *const *measures, int n)
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
-    ck_assert_int_eq(align_json(store, measures, n, out, NULL), ERR_OK);
+    ck_assert_int_eq(align_json(store, measures, n, false, out, NULL), ERR_OK);
     fclose(out);
     json_t *root = json_loads(text, 0, NULL);
     ck_assert_msg(root != NULL, "no JSON: %s", text);
@@ -224,7 +224,7 @@ START_TEST(test_json_has_every_pair_once)
 {
     static const char *const names[] = {"cka", "mutual_knn@2"};
     static const char *const bad = "mutual_nn";
-    ck_assert_int_eq(align_json(store, &bad, 1, stdout, NULL), ERR_CONFIG);
+    ck_assert_int_eq(align_json(store, &bad, 1, false, stdout, NULL), ERR_CONFIG);
     json_t *pairs = print_and_parse(NULL, 0);
     ck_assert_uint_eq(json_array_size(pairs), 0); /* never aligned */
     json_decref(pairs);

@@ -59,6 +59,8 @@ ok "align --json" timeout 120 "$SHOAL" align t.h5 --measure cka,mutual_knn@5 --n
 for key in '"schema": ?1' '"pairs"' '"a"' '"measure": ?"mutual_knn@5"' '"score"' '"layer_a"' '"p_value"'; do
     has "align --json" "$key"
 done
+ok "align --spectra" timeout 120 "$SHOAL" align t.h5 --spectra --np 2 --json
+for key in '"spectra": ?\[' '"model"' '"layer": ?"hidden' '"participation_ratio": ?[0-9]' '"d95"'; do has "align --spectra" "$key"; done
 status_is 2 "unknown measure" timeout 60 "$SHOAL" align t.h5 --measure ckaa --np 1
 status_is 3 "no store" "$SHOAL" export nowhere.h5 --csv
 status_is 2 "import without a name" "$SHOAL" import zoo.h5 gone.npy
