@@ -34,6 +34,7 @@ struct aligner {
     int n_wanted;
     bool stale;    /* the file has models that are gone; known to all ranks */
     int32_t *perm; /* [K, n] */
+    int64_t n_taken;
     double kept_s; /* when the file was last written */
     enum err_code kept;
     struct err keep_error;
@@ -85,6 +86,14 @@ static enum err_code read_classes(const char *path, int64_t n, int32_t *classes,
     return rc;
 }
 
+/* Never 0. */
+static uint64_t hash_classes(int64_t n, const int32_t *classes)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (int64_t i = 0; i < n; i++) hash = (hash ^ (uint32_t)classes[i]) * 0x100000001b3u;
+    return hash >> 1 | 1; /* also as an int64 */
+}
+
 /* The permutations, the same on all ranks. Collective. */
 static enum err_code make_permutations(struct aligner *x, struct err *e)
 {
@@ -107,6 +116,7 @@ static enum err_code make_permutations(struct aligner *x, struct err *e)
                      x->models.path);
         }
     }
+    if (rc == ERR_OK && classes) x->options.null.classes = hash_classes(n, classes);
     x->perm = arena_array(&x->arena, (size_t)null->permutations, (size_t)n * sizeof *x->perm);
     if (rc == ERR_OK && !x->perm)
         rc = ERR(e, ERR_NOMEM, "no memory for %" PRId64 " permutations", null->permutations);
@@ -241,7 +251,9 @@ static void take(void *self, const struct alignment_pairs *pairs, const double *
         if (w->task.measure->symmetric) keep_pair(s, M, &p, true);
         for (int64_t k = 0; k < K; k++) s->most[k] = fmax(s->most[k], most[p.task * K + k]);
     }
+    x->n_taken += pairs->count;
     if (now_s() - x->kept_s < KEEP_S || x->kept != ERR_OK) return;
+    fprintf(stderr, "align: %" PRId64 " scores of pairs\n", x->n_taken);
     x->kept = keep(x, &x->keep_error);
     x->kept_s = now_s();
 }
@@ -268,10 +280,11 @@ static void warn(const struct aligner *x, const struct wanted *w)
                 "than 2 probes a feature (%" PRId64 " probes): high scores then mean little\n",
                 w->name, few, M, set->n);
     if (none)
-        fprintf(stderr,
-                "shoal: warning: %s: %" PRId64 " of %" PRId64 " models have no score with "
-                "themselves: constant, collapsed or missing features\n",
-                w->name, none, M);
+        fprintf(
+            stderr,
+            "shoal: warning: %s: %" PRId64 " of %" PRId64 " models have no score with "
+            "themselves: constant, collapsed, not finite or too few features, or no logits\n",
+            w->name, none, M);
 }
 
 /* ---- running ---- */
@@ -398,6 +411,9 @@ static enum err_code align_models(struct aligner *x, struct err *e)
     snprintf(x->options.alignment.probe, sizeof x->options.alignment.probe, "%s",
              x->models.probe);
     TRY(check_all(x, e)); /* alike on all ranks */
+    bool confound = false;
+    for (int i = 0; i < x->n_wanted; i++) confound |= x->wanted[i].task.measure->confound;
+    if (confound) TRY(align_models_confound(&x->models, e));
     TRY(make_permutations(x, e));
     TRY(share_missing(x, e));
     if (complete(x) && !x->stale) return ERR_OK;
@@ -431,20 +447,39 @@ enum err_code align_store(MPI_Comm comm, const char *store_path, const char *con
 
 /* ---- JSON ---- */
 
+/* A text between quotes, as JSON has it. */
+static void print_text(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            fprintf(out, "\\%c", *c);
+        else if (*c < 32)
+            fprintf(out, "\\u%04x", *c);
+        else
+            fputc(*c, out);
+    }
+    fputc('"', out);
+}
+
 static void print_layer(FILE *out, const char *key, const struct align_file *f, int32_t layer)
 {
+    fprintf(out, ", \"%s\": ", key);
     if (layer == ALIGN_NO_LAYER)
-        fprintf(out, ", \"%s\": null", key);
+        fprintf(out, "null");
     else
-        fprintf(out, ", \"%s\": \"%s\"", key, layer < 0 ? "all" : f->layer[layer]);
+        print_text(out, layer < 0 ? "all" : f->layer[layer]);
 }
 
 static void print_pair(FILE *out, const struct align_file *f, const struct align_scores *s,
                        int64_t a, int64_t b)
 {
     int64_t at = a * f->n_models + b;
-    fprintf(out, "\n  {\"a\": \"%s\", \"b\": \"%s\", \"measure\": \"%s\"", f->name[a],
-            f->name[b], s->measure);
+    fprintf(out, "\n  {\"a\": ");
+    print_text(out, f->name[a]);
+    fprintf(out, ", \"b\": ");
+    print_text(out, f->name[b]);
+    fprintf(out, ", \"measure\": \"%s\"", s->measure);
     for (int i = 0; i < ALIGN_FIELDS; i++) {
         char number[32] = "null";
         if (i > ALIGN_CALIBRATED && !s->field[i]) continue;

@@ -58,6 +58,7 @@ static const struct setting {
     {"alpha", OF(null.alpha), REAL},
     {"null_seed", OF(null.seed), WHOLE},
     {"within_class", OF(null.within_class), YES_NO},
+    {"classes", OF(null.classes), WHOLE},
 };
 enum { N_SETTINGS = sizeof settings / sizeof *settings };
 

@@ -26,6 +26,7 @@ struct align_null {
     double alpha;         /* level of the threshold */
     uint64_t seed;        /* of the permutations */
     bool within_class;    /* rows change places within their class only */
+    uint64_t classes;     /* hash of the classes; 0: all permutations */
 };
 
 /* All that changes a score. */

@@ -34,6 +34,10 @@ void align_models_close(struct align_models *x);
 enum err_code align_models_load(struct align_models *x, int slot, int64_t first, int64_t count,
                                 struct alignment_set *out, struct err *e);
 
+/* Gives the set the inputs of the probes, for measures that want them. Collective.
+ * errors   ERR_CONFIG where the store does not hold them; ERR_NOMEM */
+enum err_code align_models_confound(struct align_models *x, struct err *e);
+
 /* label[n] of the probes, or NULL where the store does not know them. Collective; valid until
  * close. */
 const int32_t *align_models_classes(struct align_models *x);

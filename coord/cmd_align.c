@@ -85,6 +85,7 @@ static enum err_code spec_collect(const struct options *o, struct analysis_spec 
                        numbers[i].most);
         *(double *)((char *)spec + numbers[i].to) = given;
     }
+    if (o->probe) snprintf(spec->probe, sizeof spec->probe, "%s", o->probe);
     if (o->permutations) spec->permutations = o->permutations;
     spec->concat |= o->concat;
     spec->within_class |= o->within_class;
@@ -110,6 +111,7 @@ static int front_align(const struct options *o, const struct analysis_spec *spec
     launch_option(&w, "--clip-by", table_row(&alignment_clips, spec->clip_by)->name);
     launch_option(&w, "--precision", table_row(&alignment_precisions, spec->precision)->name);
     launch_option(&w, "--baselines", spec->baselines);
+    if (*spec->probe) launch_option(&w, "--probe", spec->probe);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         double number = *(const double *)((const char *)spec + numbers[i].to);
         launch_option(&w, numbers[i].flag, text_double(number, value[i]));

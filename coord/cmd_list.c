@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+#include "coord/align_baselines.h"
+#include "coord/align_file.h"
 #include "coord/cli.h"
 #include "coord/figure.h"
 #include "coord/report.h"
@@ -72,6 +75,14 @@ static const struct kind kinds[] = {
     {{"normalizations", "what is done to representations first", NULL},
      &alignment_normalizations,
      false},
+    {{"clips", "whose quantile features are clamped at", NULL}, &alignment_clips, false},
+    {{"precisions", "of the large products of an alignment", NULL},
+     &alignment_precisions,
+     false},
+    {{"baselines", "models beside the trained ones of an alignment", NULL},
+     &align_baselines,
+     false},
+    {{"pair-numbers", "what an alignment keeps of a pair", NULL}, &align_fields, false},
     {{"scaling-forms", "laws that a scaling fit knows", NULL}, &scaling_forms, false},
     {{"ranges", "ways to write the values of an axis", NULL}, &sweep_ranges, false},
     {{"grids", "when metrics are recorded", NULL}, &sweep_grids, false},
@@ -108,6 +119,41 @@ static void describe(const struct field *f)
     if (f->unit) printf("%sin %s", comma, f->unit);
     if (f->only_key) printf("%sonly for %s: %s", comma, f->only_key, f->only_names);
     putchar('\n');
+}
+
+/* "k" for an end of a range that is the parameter, "-" for what is not fixed. */
+static const char *end_text(double value, char out[32])
+{
+    if (isinf(value)) return "k";
+    if (isnan(value)) return "-";
+    return text_double(value, out);
+}
+
+static void describe_measure(const struct alignment_measure *m)
+{
+    char low[32], high[32], self[32];
+    printf("%-18s   %s\n", "", m->formula);
+    printf("%-18s   %s%s%s to %s, with itself %s, %ssymmetric; unchanged by %s; flops: %s\n",
+           "", m->parameter ? m->parameter : "", m->parameter ? " behind @; " : "",
+           end_text(m->range[0], low), end_text(m->range[1], high), end_text(m->self, self),
+           m->symmetric ? "" : "not ", m->invariances, m->cost);
+}
+
+static void measure_json(const struct alignment_measure *m, json_t *out)
+{
+    const double number[3] = {m->range[0], m->range[1], m->self};
+    static const char *const names[3] = {"least", "most", "with_itself"};
+    for (int i = 0; i < 3; i++)
+        json_object_set_new(out, names[i],
+                            isfinite(number[i]) ? json_real(number[i])
+                            : isinf(number[i])  ? json_string("k")
+                                                : json_null());
+    json_object_set_new(out, "formula", json_string(m->formula));
+    json_object_set_new(out, "invariances", json_string(m->invariances));
+    json_object_set_new(out, "cost", json_string(m->cost));
+    json_object_set_new(out, "symmetric", json_boolean(m->symmetric));
+    json_object_set_new(out, "distance", json_boolean(m->distance));
+    if (m->parameter) json_object_set_new(out, "parameter", json_string(m->parameter));
 }
 
 /* Is it a metric that is recorded only where a sweep names it? */
@@ -152,6 +198,7 @@ static void print_kind(const struct kind *k)
                list[i].experiment ? "; experiment " : "",
                list[i].experiment ? list[i].experiment : "");
         if (k->fields) describe((const struct field *)row);
+        if (k->table == &alignment_measures) describe_measure((const void *)row);
     }
 }
 
@@ -187,6 +234,7 @@ static json_t *kind_json(const struct kind *k)
             json_object_set_new(out, "experiment", json_string(rows[i].experiment));
         if (on_request(k, row)) json_object_set_new(out, "on_request", json_true());
         if (k->fields) field_json((const struct field *)row, out);
+        if (k->table == &alignment_measures) measure_json((const void *)row, out);
         json_array_append_new(list, out);
     }
     return list;

@@ -250,10 +250,7 @@ static void say_seeds(const struct line *l, struct text *t)
         text_add(t, " n = %lld to %lld seeds a point.", (long long)least, (long long)most);
     if (most > (s->of_pairs ? 2 : 1)) {
         text_add(t, " %s: %g %% %s over seeds.", s->names ? "Bars" : "Bands", l->spec->ci,
-                 s->of_pairs ? "percentile bootstrap intervals"
-                             : statistics_seed_interval_name(least, most));
-        if (s->of_pairs && least < STATISTICS_FEW)
-            text_add(t, " Of so few seeds they are too short.");
+                 statistics_seed_interval_name(least, most));
     } else if (most > 0) {
         text_add(t, " Too few seeds for an interval.");
     }

@@ -18,6 +18,7 @@ struct map {
     double *delta, *x;
     struct mds_fit fit; /* of classical scaling stress and share alone */
     double negative;    /* share of negative eigenvalues; NaN but for classical scaling */
+    double residual;    /* share of another layout's variance that this one leaves, or NaN */
 };
 
 static const struct row layout_rows[] = {
@@ -58,6 +59,31 @@ static enum err_code lay_out(struct map *m, struct err *e)
     return ERR_OK;
 }
 
+/* Turns, mirrors, scales and moves the map onto the layout of another measure. */
+static enum err_code turn_onto(struct map *m, const struct results *r, struct err *e)
+{
+    struct figure_trials *t = &m->pairs.trials;
+    const struct results_alignment *other;
+    struct mds_similarity best;
+    struct mds_fit fit;
+    m->residual = NAN;
+    if (!*m->spec->onto) return ERR_OK;
+    TRY(figure_pairs_alignment(r, m->spec->onto, &other, e));
+    double *score = figure_pairs_score(t, other), negative;
+    double *delta = arena_array(&t->arena, (size_t)m->n + 1, (size_t)m->n * sizeof *delta);
+    double *x = arena_array(&t->arena, (size_t)m->n + 1, PLANE * sizeof *x);
+    if (!score || !delta || !x) return ERR(e, ERR_NOMEM, "no memory for a map");
+    mds_dissimilarity(m->n, score, MDS_FLOOR, delta);
+    if (m->spec->method == FIGURE_LAYOUT_SMACOF)
+        TRY(mds_smacof(m->n, PLANE, delta, random_starts(m), 0, x, &fit, e));
+    else
+        TRY(mds_classical(m->n, PLANE, delta, x, &negative, e));
+    TRY(mds_procrustes(m->n, PLANE, m->x, x, true, &best, e));
+    mds_apply(&best, m->n, PLANE, m->x);
+    m->residual = best.residual;
+    return ERR_OK;
+}
+
 /* ---- data ---- */
 
 /* What is said of the whole stands in each row. */
@@ -71,7 +97,7 @@ static void write_csv(const struct map *m)
         text_add(t, ",");
         text_add_csv(t, r->axis[k].name);
     }
-    text_add(t, ",stress,stress_1,below_floor,missing\n");
+    text_add(t, ",stress,stress_1,below_floor,missing%s\n", *m->spec->onto ? ",residual" : "");
     for (int64_t i = 0; i < m->n; i++) {
         int64_t trial = trials->trial[i];
         text_add_csv(t, trials->hue ? trials->hue->text[trial] : "");
@@ -84,8 +110,10 @@ static void write_csv(const struct map *m)
             text_add(t, ",");
             text_add_csv(t, r->axis[k].text[trial]);
         }
-        text_add(t, ",%.9g,%.9g,%lld,%lld\n", m->fit.stress, m->fit.share,
-                 (long long)m->n_floor, (long long)m->n_missing);
+        text_add(t, ",%.9g,%.9g,%lld,%lld", m->fit.stress, m->fit.share, (long long)m->n_floor,
+                 (long long)m->n_missing);
+        if (*m->spec->onto) text_add(t, ",%.9g", m->residual);
+        text_add(t, "\n");
     }
 }
 
@@ -131,6 +159,12 @@ static void write_words(const struct map *m)
     else
         text_add(t, "Classical scaling, negative eigenvalues %.3g of all: ", m->negative);
     text_add(t, "stress 1 is %.3g.", m->fit.share);
+    if (*m->spec->onto) {
+        text_add(t, " Turned and scaled onto the layout by %s: %.3g of its variance is left.",
+                 m->spec->onto, m->residual);
+        text_add(&f->answer, "residual onto the layout by %s: %.3g\n", m->spec->onto,
+                 m->residual);
+    }
     if (m->n_floor > 0)
         text_add(t, " Of %lld of %lld pairs the score is below %g and counts as that.",
                  (long long)m->n_floor, pairs, MDS_FLOOR);
@@ -150,6 +184,7 @@ enum err_code figure_map_draw(const struct results *r, const struct figure_spec 
     enum err_code rc = figure_pairs_find(r, spec, spec->value, &m.pairs, e);
     m.n = m.pairs.trials.n;
     if (rc == ERR_OK) rc = lay_out(&m, e);
+    if (rc == ERR_OK) rc = turn_onto(&m, r, e);
     if (rc == ERR_OK) rc = draw_plot(&m, e);
     if (rc == ERR_OK) {
         write_csv(&m);

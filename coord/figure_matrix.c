@@ -155,12 +155,15 @@ static enum err_code cluster(struct matrix *x, struct err *e)
     int64_t *leaf = arena_array(&x->arena, n, sizeof *leaf);
     struct node *sorted = arena_array(&x->arena, n, sizeof *sorted);
     struct hierarchy_merge *merge = arena_array(&x->arena, n, sizeof *merge);
+    bool distance = figure_pairs_distance(x->a->measure);
     if (!delta || !leaf || !sorted || !merge)
         return ERR(e, ERR_NOMEM, "no memory to sort %lld networks", (long long)n);
     for (int64_t i = 0; i < x->n; i++)
         for (int64_t j = i + 1; j < x->n; j++) {
             double mean = (score(x, i, j) + score(x, j, i)) / 2;
-            delta[i * x->n + j] = x->range[1] - (isnan(mean) ? x->range[0] : mean);
+            double least = distance ? x->range[1] : x->range[0];
+            double unlike = isnan(mean) ? least : mean;
+            delta[i * x->n + j] = distance ? unlike - x->range[0] : x->range[1] - unlike;
             x->n_missing += isnan(mean);
         }
     TRY(hierarchy_average(x->n, delta, merge, leaf, e));
@@ -330,14 +333,16 @@ static struct statistics_interval mean_of_pairs(struct matrix *x, int depth, boo
     INVARIANT(sum);
     for (int64_t i = 0; i < x->n; i++)
         for (int64_t j = 0; j < x->n; j++) {
-            uint64_t s = x->r->seed[x->node[i].trial], t = x->r->seed[x->node[j].trial];
+            int64_t a = x->node[i].trial, b = x->node[j].trial;
+            uint64_t s = x->r->seed[a], t = x->r->seed[b];
+            if (x->r->origin[a] != RESULTS_TRIAL || x->r->origin[b] != RESULTS_TRIAL) continue;
             if (s == t || isnan(score(x, i, j)) || together(x, i, j, depth) != want) continue;
             sum[(int64_t)s * S + (int64_t)t] += score(x, i, j);
             sum[S * S + (int64_t)s * S + (int64_t)t]++;
         }
     for (int64_t k = 0; k < S * S; k++)
         sum[k] = sum[S * S + k] > 0 ? sum[k] / sum[S * S + k] : NAN;
-    return statistics_bootstrap_pairs(S, sum, 95, 0);
+    return statistics_pair_interval(S, sum, 95, 0);
 }
 
 static void say_pairs(struct matrix *x, const char *which, int depth, bool want)
@@ -373,7 +378,7 @@ static void write_words(struct matrix *x)
     say_order(x);
     text_add(&f->caption,
              " The colours span the scores off the diagonal, %.3g to %.3g. Means in words"
-             " are over pairs of different seeds, with 95 %% bootstrap intervals over seeds.",
+             " are over pairs of different seeds, with 95 %% intervals over seeds.",
              x->range[0], x->range[1]);
     say_pairs(x, "same settings, other seed", x->n_order, true);
     if (x->n_order == 0) return;

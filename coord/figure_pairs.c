@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "linalg/alignment.h"
+
 enum err_code figure_pairs_alignment(const struct results *r, const char *measure,
                                      const struct results_alignment **out, struct err *e)
 {
@@ -25,8 +27,16 @@ static double either(double a, double b)
     return isnan(a) ? b : isnan(b) ? a : (a + b) / 2;
 }
 
+bool figure_pairs_distance(const char *measure)
+{
+    const struct alignment_measure *m;
+    struct alignment_options o;
+    return alignment_parse(measure, &m, &o, NULL) == ERR_OK && m->distance;
+}
+
 double *figure_pairs_score(struct figure_trials *t, const struct results_alignment *a)
 {
+    bool distance = figure_pairs_distance(a->measure);
     int64_t *model = arena_array(&t->arena, (size_t)t->r->n_trials + 1, sizeof *model);
     double *score = arena_array(&t->arena, (size_t)t->n + 1, (size_t)t->n * sizeof *score);
     if (!model || !score) return NULL;
@@ -35,9 +45,10 @@ double *figure_pairs_score(struct figure_trials *t, const struct results_alignme
         for (int64_t j = 0; j < t->n; j++) {
             int64_t p = model[t->trial[i]] - 1, q = model[t->trial[j]] - 1;
             bool there = i != j && p >= 0 && q >= 0;
-            score[i * t->n + j] =
-                there ? either(a->score[p * a->n_models + q], a->score[q * a->n_models + p])
-                      : NAN;
+            double *to = &score[i * t->n + j];
+            *to = there ? either(a->score[p * a->n_models + q], a->score[q * a->n_models + p])
+                        : NAN;
+            if (distance) *to = 1 - *to;
         }
     return score;
 }
@@ -93,7 +104,7 @@ struct statistics_interval figure_pairs_mean(const struct figure_pairs *p, doubl
             bool together = group && group[member[i]] == group[member[j]];
             score[i * m + j] = together ? NAN : p->score[member[i] * p->trials.n + member[j]];
         }
-    out = statistics_bootstrap_pairs(m, score, level, 0);
+    out = statistics_pair_interval(m, score, level, 0);
     free(score);
     return out;
 }

@@ -18,6 +18,9 @@ struct figure_pairs {
 enum err_code figure_pairs_alignment(const struct results *r, const char *measure,
                                      const struct results_alignment **out, struct err *e);
 
+/* Is less of the measure more alike? Its scores are then 1 less what the store has. Local. */
+bool figure_pairs_distance(const char *measure);
+
 /* score[n, n] as above for all trials of t, in memory of its arena; NULL without memory. Local.
  */
 double *figure_pairs_score(struct figure_trials *t, const struct results_alignment *a);

@@ -36,7 +36,9 @@ enum err_code figure_trials_find(const struct results *r, const struct figure_sp
     out->trial = arena_array(&out->arena, (size_t)r->n_trials + 1, sizeof *out->trial);
     if (!key || !out->trial) return ERR(e, ERR_NOMEM, "no memory to sort the trials");
     for (int64_t t = 0; t < r->n_trials; t++) {
-        if (!filter_match(r, filter, t)) continue;
+        bool shown = r->origin[t] != RESULTS_BASELINE ||
+                     spec->type == table_find(&figure_types, "map"); /* means leave them out */
+        if (!shown || !filter_match(r, filter, t)) continue;
         if (r->state[t] == TRIAL_DONE)
             key[out->n++] = (struct key){out->hue ? out->hue->number[t] : 0, r->seed[t], t};
         else
@@ -66,6 +68,11 @@ const char *figure_trials_name(const struct figure_trials *t, int64_t first,
 {
     const char *dot = t->hue ? strrchr(t->hue->name, '.') : NULL;
     bool number = t->hue && !t->hue->is_text && dot;
+    if (t->hue && !*t->hue->text[t->trial[first]]) { /* has no such setting, or is no trial */
+        bool is_trial = t->r->row[t->trial[first]] >= 0;
+        snprintf(out, FIGURE_NAME, "%s", is_trial ? "trials" : "other models");
+        return out;
+    }
     snprintf(out, FIGURE_NAME, "%s%s%s", number ? dot + 1 : "", number ? " " : "",
              t->hue ? t->hue->text[t->trial[first]] : "");
     for (char *c = out; *c && number; c++)

@@ -218,6 +218,7 @@ static void say_best(const struct results *r, struct text *out)
         text_add(out, "    %s %.4g", r->metric[i].name, best.value.mean);
         const char *between = " at ";
         for (int k = 0; k < r->n_axes; k++) {
+            if (!*r->axis[k].text[best.trial]) continue; /* of a model that is no trial */
             if (!setting_applies(r, r->axis[k].name, best.trial)) continue;
             text_add(out, "%s%s %s", between, r->axis[k].name, r->axis[k].text[best.trial]);
             between = ", ";

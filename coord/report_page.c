@@ -63,9 +63,16 @@ static void derive_question(const struct report_parts *p, struct text *out)
 static void add_states(const struct results *r, struct text *out)
 {
     int64_t count[TRIAL_STATES] = {0};
-    for (int64_t t = 0; t < r->n_trials; t++) count[r->state[t]]++;
-    text_add(out, "<p class=\"states\">%" PRId64 " trial%s", r->n_trials,
-             r->n_trials == 1 ? "" : "s");
+    int64_t trials = 0, imported = 0;
+    for (int64_t t = 0; t < r->n_trials; t++) {
+        imported += r->origin[t] == RESULTS_IMPORTED;
+        if (r->origin[t] != RESULTS_TRIAL) continue;
+        count[r->state[t]]++;
+        trials++;
+    }
+    text_add(out, "<p class=\"states\">");
+    if (imported) text_add(out, "%" PRId64 " imported, ", imported);
+    text_add(out, "%" PRId64 " trial%s", trials, trials == 1 ? "" : "s");
     const char *between = ": ";
     for (int s = TRIAL_STATES - 1; s >= 0; s--) {
         if (count[s] == 0) continue;
@@ -135,6 +142,7 @@ static void add_best(const struct results *r, struct text *out)
             text_add(out, " [%.4g, %.4g]", best.value.low, best.value.high);
         const char *between = " with ";
         for (int k = 0; k < r->n_axes; k++) {
+            if (!*r->axis[k].text[best.trial]) continue; /* of a model that is no trial */
             if (!setting_applies(r, r->axis[k].name, best.trial)) continue;
             text_add(out, "%s", between);
             between = ", ";
@@ -163,8 +171,8 @@ static void add_answer(const struct report_parts *p, struct text *out)
         text_add(out, "<div>\n<h3>Best configurations</h3>\n<ul>\n%s</ul>\n</div>\n", best.at);
     text_clear(&best);
     text_add(out, "</div>\n<p class=\"note\">Means over seeds at the last record; in brackets "
-                  "intervals over seeds: Student's, but bootstrapped of ten seeds and more "
-                  "and of pairs of networks. Trials that diverged are not in the "
+                  "intervals over seeds: Student's, but bootstrapped of ten seeds and more. "
+                  "Trials that diverged are not in the "
                   "means.</p>\n</section>\n");
 }
 

@@ -204,14 +204,11 @@ static void write_words(const struct grid *g)
              g->spec->value);
     int64_t least = INT64_MAX, most = 0;
     series_count_seeds(&g->s, &least, &most);
-    const char *name = g->s.of_pairs ? "percentile bootstrap intervals"
-                                     : statistics_seed_interval_name(least, most);
+    const char *name = statistics_seed_interval_name(least, most);
     if (g->show->interval) text_add(&t->caption, ", 95 %% %s over seeds", name);
     if (g->show->sd) text_add(&t->caption, ", standard deviation over seeds");
     text_add(&t->caption, "; %lld seed%s.", (long long)g->s.n_seeds,
              g->s.n_seeds == 1 ? "" : "s");
-    if (g->s.of_pairs && (g->show->interval || g->spec->bold) && least < STATISTICS_FEW)
-        text_add(&t->caption, " Intervals of so few seeds are too short.");
     if (g->spec->bold)
         text_add(&t->caption,
                  " Bold: best of its column, its 95 %% interval apart from all others.");

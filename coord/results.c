@@ -391,6 +391,8 @@ static enum err_code read_models(struct reader *x, struct err *e)
     if (!x->model) return nomem(x, e);
     for (int64_t m = 0; m < x->n_models; m++) {
         int64_t t = row[m] >= 0 && row[m] < x->n_rows ? x->trial[row[m]] : -1;
+        for (int64_t s = 0; row[m] >= 0 && s < x->r->n_trials; s++) /* rows move */
+            if (x->r->id[s] == id[m]) t = s;
         if (row[m] >= 0 && (t < 0 || x->r->id[t] != id[m]))
             return ERR(e, ERR_FORMAT,
                        "%s: model %lld is no trial of this store; run align again", x->path,
@@ -413,7 +415,13 @@ static enum err_code read_measure(struct reader *x, const char *name,
     snprintf(path, sizeof path, "/alignment/%s/layer_a", name);
     TRY(read_all(x, path, H5T_NATIVE_INT32, sizeof *a->layer_a, pairs, &a->layer_a, e));
     snprintf(path, sizeof path, "/alignment/%s/layer_b", name);
-    return read_all(x, path, H5T_NATIVE_INT32, sizeof *a->layer_b, pairs, &a->layer_b, e);
+    TRY(read_all(x, path, H5T_NATIVE_INT32, sizeof *a->layer_b, pairs, &a->layer_b, e));
+    snprintf(path, sizeof path, "/alignment/%s/calibrated", name);
+    if (H5Lexists(x->file, path, H5P_DEFAULT) <= 0) return ERR_OK;
+    struct results_alignment *c = &x->r->calibrated[x->r->n_calibrated++];
+    *c = *a;
+    snprintf(c->measure, sizeof c->measure, "%s" RESULTS_CALIBRATED, name);
+    return read_all(x, path, H5T_NATIVE_DOUBLE, sizeof *c->score, pairs, &c->score, e);
 }
 
 /* The layers' names: an attribute of fixed texts. */
@@ -449,7 +457,8 @@ static enum err_code read_alignments(struct reader *x, struct err *e)
     TRY(read_models(x, e));
     TRY(read_layers(x, e));
     x->r->alignment = arena_array(x->arena, (size_t)n, sizeof *x->r->alignment);
-    if (!x->r->alignment) return nomem(x, e);
+    x->r->calibrated = arena_array(x->arena, (size_t)n, sizeof *x->r->calibrated);
+    if (!x->r->alignment || !x->r->calibrated) return nomem(x, e);
     x->r->n_alignments = n;
     for (int i = 0; i < n; i++) {
         struct results_alignment *a = &x->r->alignment[i];
@@ -488,6 +497,8 @@ static enum err_code read_store(struct reader *x, struct err *e)
 {
     struct results *r = x->r;
     TRY(read_ids(x, e));
+    r->origin = arena_array(x->arena, (size_t)r->n_trials, sizeof *r->origin);
+    if (!r->origin) return nomem(x, e);
     TRY(read_column(x, "/trials/seed", H5T_NATIVE_UINT64, sizeof *r->seed, &r->seed, e));
     TRY(read_column(x, "/trials/state", H5T_NATIVE_UINT8, sizeof *r->state, &r->state, e));
     TRY(read_column(x, "/trials/seconds", H5T_NATIVE_DOUBLE, sizeof *r->seconds, &r->seconds,
@@ -522,6 +533,7 @@ static enum err_code add_models(struct reader *x, struct err *e)
     if (!trial) return nomem(x, e);
     for (int64_t m = 0; m < x->n_models; m++) trial[m] = x->model[m].trial;
     for (int i = 0; i < x->r->n_alignments; i++) x->r->alignment[i].trial = trial;
+    for (int i = 0; i < x->r->n_calibrated; i++) x->r->calibrated[i].trial = trial;
     return ERR_OK;
 }
 

@@ -47,11 +47,15 @@ struct results_array {
     char *columns; /* names of the last dimension's places, with spaces between, or NULL */
 };
 
+/* What a row of the table is. */
+enum results_origin { RESULTS_TRIAL, RESULTS_IMPORTED, RESULTS_BASELINE };
+
 struct results {
     const char *path; /* of the store */
     char name[64];    /* of the sweep */
     int64_t n_trials, n_records;
-    int64_t *row; /* in the store; -1: a model that is no trial, see results_models.h */
+    int64_t *row;    /* in the store; -1: a model that is no trial, see results_models.h */
+    uint8_t *origin; /* enum results_origin */
     uint64_t *id, *seed;
     uint8_t *state; /* enum trial_state */
     double *seconds;
@@ -62,6 +66,8 @@ struct results {
     struct results_link *link;
     struct results_metric *metric; /* the first is "step" */
     struct results_alignment *alignment;
+    int n_calibrated; /* of the alignments with a null: the same with calibrated scores */
+    struct results_alignment *calibrated;
     int n_constants;
     char **constant;        /* settings that do not vary, 2 * n_constants: name, text */
     char *sweep, *resolved; /* YAML texts of the provenance; NULL in a store without them */
@@ -79,7 +85,11 @@ void results_destroy(struct results *r);
 
 const struct results_axis *results_axis(const struct results *r, const char *name);
 const struct results_metric *results_metric(const struct results *r, const char *name);
+
+/* The scores of a measure, or of "MEASURE:calibrated" what they are worth beyond chance; NULL if
+ * there are none. */
 const struct results_alignment *results_alignment(const struct results *r, const char *measure);
+#define RESULTS_CALIBRATED ":calibrated"
 
 /* Adds a metric that has one value[n_trials] a trial, at all of its records. Local. */
 enum err_code results_add_metric(struct results *r, const char *name, const double *value,

@@ -29,6 +29,7 @@ static void grow(struct adding *x)
 {
     struct results *r = x->r;
     r->row = longer(x, r->row, sizeof *r->row);
+    r->origin = longer(x, r->origin, sizeof *r->origin);
     r->id = longer(x, r->id, sizeof *r->id);
     r->seed = longer(x, r->seed, sizeof *r->seed);
     r->state = longer(x, r->state, sizeof *r->state);
@@ -171,6 +172,7 @@ static void add_model(struct adding *x, int64_t t, const char *name, uint64_t id
     add_row(x, t, name, id);
     bool untrained = strncmp(name, "untrained:", 10) == 0;
     set_text(x, &x->r->axis[i_model], t, untrained ? "untrained" : name);
+    x->r->origin[t] = m ? RESULTS_IMPORTED : RESULTS_BASELINE;
     if (m) add_attributes(x, t, m, i_modality < 0 ? NULL : &x->r->axis[i_modality]);
 }
 

@@ -23,6 +23,8 @@ const struct results_alignment *results_alignment(const struct results *r, const
 {
     for (int i = 0; i < r->n_alignments; i++)
         if (strcmp(r->alignment[i].measure, measure) == 0) return &r->alignment[i];
+    for (int i = 0; i < r->n_calibrated; i++)
+        if (strcmp(r->calibrated[i].measure, measure) == 0) return &r->calibrated[i];
     return NULL;
 }
 

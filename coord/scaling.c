@@ -107,7 +107,8 @@ static enum err_code find_names(struct gather *g, struct err *e)
     TRY(filter_parse(g->r, s->filter, &g->arena, &filter, e));
     g->chosen = arena_array(&g->arena, (size_t)g->r->n_trials, sizeof *g->chosen);
     if (!g->chosen) return nomem(e);
-    for (int64_t t = 0; t < g->r->n_trials; t++) g->chosen[t] = filter_match(g->r, filter, t);
+    for (int64_t t = 0; t < g->r->n_trials; t++)
+        g->chosen[t] = g->r->origin[t] == RESULTS_TRIAL && filter_match(g->r, filter, t);
     return ERR_OK;
 }
 

@@ -390,7 +390,7 @@ static void finish_cell(const struct collector *c, const struct results_alignmen
     int64_t S = c->n_seeds;
     struct series_point *p = &c->out->series[model->cell / c->x.n].point[model->cell % c->x.n];
     pair_scores(c, a, model, n, score, count);
-    p->value = statistics_bootstrap_pairs(S, score, c->query->level, 0);
+    p->value = statistics_pair_interval(S, score, c->query->level, 0);
     p->sd = spread(S, score, count);
     if (p->value.n >= SERIES_FEW) return;
     for (int64_t s = 0; s < S; s++)
@@ -408,7 +408,7 @@ static enum err_code collect_pairs(struct collector *c, const struct results_ali
     if (!model || !score || !count) return nomem(e);
     for (int64_t h = 0; h < c->hue.n; h++)
         for (int64_t i = 0; i < c->x.n; i++)
-            c->out->series[h].point[i].value = statistics_bootstrap_pairs(0, NULL, 95, 0);
+            c->out->series[h].point[i].value = statistics_pair_interval(0, NULL, 95, 0);
     for (int64_t first = 0, end; first < n; first = end) {
         for (end = first; end < n && model[end].cell == model[first].cell;) end++;
         finish_cell(c, a, model + first, end - first, score, count);

@@ -10,7 +10,7 @@
 #include "worker/task.h"
 
 enum {
-    SWEEP_MAX_MEASURES = 16,
+    SWEEP_MAX_MEASURES = 48,
     SWEEP_MAX_FIGURES = 32,
     SWEEP_MAX_TABLES = 16,
     SWEEP_MAX_COMPARE = 64,
@@ -101,6 +101,7 @@ struct figure_spec {
     bool diagonal;
     int method;         /* figure_layouts */
     char by[TASK_NAME]; /* metric of bins, or by which a network is best */
+    char onto[TASK_NAME]; /* measure onto whose layout a map is turned */
     int to;             /* figure_targets */
     int n_measures;     /* of an agreement; 0: all */
     char measure[SWEEP_MAX_MEASURES][TASK_NAME];

@@ -124,6 +124,10 @@ static const struct field figure_rows[] = {
      FIELD_TEXT,
      AT(by),
      .fallback = ""},
+    {{"figure.onto", "measure onto whose layout a map is turned, mirrored and scaled", NULL},
+     FIELD_TEXT,
+     AT(onto),
+     .fallback = ""},
     {{"figure.to", "what networks of a trend are aligned with", NULL},
      FIELD_NAME,
      AT(to),
@@ -380,6 +384,7 @@ void sweep_figure_read(struct sweep_reader *r, const struct yaml_node *map)
         check_neighbours(r, yaml_get(map, "value"));
     else
         sweep_check_name(r, yaml_get(map, "value"), WANT_MEASURE);
+    sweep_check_name(r, yaml_get(map, "onto"), WANT_MEASURE);
     sweep_check_name(r, yaml_get(map, "by"), WANT_METRIC);
     sweep_check_filter(r, map);
     const struct yaml_node *type = yaml_get(map, "type");

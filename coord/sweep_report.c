@@ -9,6 +9,7 @@
 #include "coord/figure.h"
 #include "coord/report.h"
 #include "coord/report_compare.h"
+#include "coord/results.h"
 #include "coord/sweep_reader.h"
 #include "worker/record.h"
 
@@ -88,10 +89,17 @@ static bool is_metric(const struct sweep *s, const char *name)
     return false;
 }
 
+/* A measure of the analysis, also its calibrated scores where there is a null. */
 bool sweep_is_measure(const struct sweep *s, const char *name)
 {
+    size_t length = strlen(name), tail = strlen(RESULTS_CALIBRATED);
+    bool calibrated = s->analysis.permutations && length > tail &&
+                      strcmp(name + length - tail, RESULTS_CALIBRATED) == 0;
+    if (calibrated) length -= tail;
     for (int i = 0; i < s->analysis.n_measures; i++)
-        if (strcmp(s->analysis.measure[i], name) == 0) return true;
+        if (strncmp(s->analysis.measure[i], name, length) == 0 &&
+            strlen(s->analysis.measure[i]) == length)
+            return true;
     return false;
 }
 

@@ -66,6 +66,19 @@ static const struct alignment_measure measures[] = {
         .gram = &gram_cka_rbf,
     },
     {
+        .row = {"cka_deconfounded", "cka of what the Gram matrix of the input does not explain",
+                "Cui et al. 2022, arXiv 2202.00095"},
+        .formula = "as cka with K - alpha K_0, alpha = <K,K_0> / <K_0,K_0>, K_0 of the input",
+        .invariances = ORTHOGONAL,
+        .cost = "n^2 (d + inputs) a representation, n^2 / 2 a pair",
+        .symmetric = true,
+        .confound = true,
+        .least_n = 2,
+        .range = {-1, 1},
+        .self = 1,
+        .gram = &gram_cka_deconfounded,
+    },
+    {
         .row = {"cknna", "kernel alignment of nearest neighbours, as released",
                 "platonic-rep, metrics.py: AlignmentMetrics.cknna"},
         .formula =

@@ -53,6 +53,8 @@ struct alignment_model {
 struct alignment_set {
     int64_t n, n_models;
     const struct alignment_model *model;
+    const double *confound; /* [n, confound_d] inputs, centred, on all ranks; NULL: not known */
+    int64_t confound_d;
 };
 
 struct gram; /* gram.h */
@@ -65,6 +67,7 @@ struct alignment_measure {
     bool symmetric;
     bool distance;         /* smaller is more alike */
     bool predictions;      /* compares logits alone */
+    bool confound;         /* wants the inputs */
     const char *parameter; /* what stands behind '@', or NULL */
     int64_t least_n;       /* fewest probes for which it is defined */
     double range[2];       /* INFINITY: the parameter */

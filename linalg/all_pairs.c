@@ -259,6 +259,9 @@ enum err_code alignment_all_pairs(MPI_Comm comm, const struct alignment_groups *
         struct alignment_options with_k = *o;
         with_k.k = task[t].k;
         TRY(alignment_check(task[t].measure, &with_k, groups->a->n, e)); /* alike on all */
+        if (task[t].measure->confound && !groups->a->confound)
+            return ERR(e, ERR_CONFIG, "%s wants the inputs, which are not known",
+                       task[t].measure->row.name);
     }
     int64_t count = n_tasks * null->count;
     r.most = malloc((size_t)(count + 1) * sizeof *r.most);
@@ -278,7 +281,7 @@ size_t alignment_model_bytes(const struct alignment_model *m, int64_t n,
                              const struct alignment_options *o)
 {
     size_t most = 0, centred = 0, lists = 0;
-    const struct alignment_set set = {n, 1, m};
+    const struct alignment_set set = {.n = n, .n_models = 1, .model = m};
     for (int t = 0; t < n_tasks; t++) {
         const struct alignment_measure *measure = task[t].measure;
         const struct form *kinds[2] = {measure->form,

@@ -13,17 +13,20 @@ static int candidates_of(const struct alignment_model *m, const struct alignment
     return m->n_layers + (o->concat && m->n_layers > 1);
 }
 
-static struct candidate candidate_of(const struct alignment_model *m, int place, int64_t n,
-                                     int64_t k, const struct alignment_options *o)
+static struct candidate candidate_of(const struct alignment_set *set,
+                                     const struct alignment_model *m, int place, int64_t k,
+                                     const struct alignment_options *o)
 {
     bool concat = candidates_of(m, o) > m->n_layers;
     int layer = concat ? place - 1 : place;
     struct candidate c = {.layer = layer < 0 ? ALIGN_CONCAT : layer};
-    c.shape = (struct form_shape){.n = n,
+    c.shape = (struct form_shape){.n = set->n,
                                   .d = features_width(m, c.layer),
                                   .k = k,
                                   .single = o->precision == ALIGN_SINGLE,
                                   .sigma = o->sigma,
+                                  .confound = set->confound,
+                                  .confound_d = set->confound_d,
                                   .epsilon = o->epsilon};
     if (layer >= 0) {
         c.is_input = m->layer[layer].is_input && m->n_layers > 1;
@@ -62,7 +65,7 @@ enum err_code bank_plan(const struct alignment_set *set, const struct form *kind
         TRY(check_layers(model, b->first + m, set->n, e));
         for (int i = 0; i < candidates_of(model, o); i++) {
             struct candidate *c = &b->candidate[at++];
-            *c = candidate_of(model, i, set->n, k, o);
+            *c = candidate_of(set, model, i, k, o);
             c->at = b->bytes;
             b->bytes += kind->size(&c->shape);
         }

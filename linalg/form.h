@@ -13,10 +13,12 @@
 
 /* What a form is made of and for. */
 struct form_shape {
-    int64_t n, d;   /* of the representation */
-    int64_t k;      /* of the measure: neighbours, components; 0: it has none */
-    bool single;    /* large products in single precision */
-    double sigma;   /* of the RBF kernel; 0: the median distance */
+    int64_t n, d;           /* of the representation */
+    int64_t k;              /* of the measure: neighbours, components; 0: it has none */
+    bool single;            /* large products in single precision */
+    double sigma;           /* of the RBF kernel; 0: the median distance */
+    const double *confound; /* [n, confound_d] centred inputs, the same on all ranks; or NULL */
+    int64_t confound_d;
     double epsilon; /* of the released code: added to a normaliser; 0: nothing is */
 };
 

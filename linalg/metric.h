@@ -24,6 +24,9 @@ form_scratch cka_scratch;
 form_moments cka_moments, cka_unbiased_moments;
 extern const struct gram gram_cka, gram_cka_unbiased, gram_cka_rbf;
 
+/* metric_deconfounded.c */
+extern const struct gram gram_cka_deconfounded;
+
 /* metric_rsa.c */
 extern const struct gram gram_rsa, gram_rsa_spearman;
 

@@ -175,6 +175,34 @@ struct statistics_interval statistics_seed_interval(int64_t n, const double *x, 
                                    : statistics_bootstrap(n, x, level, key);
 }
 
+struct statistics_interval statistics_pair_interval(int64_t n, const double *score,
+                                                    double level, uint64_t key)
+{
+    int64_t seeds = 0;
+    for (int64_t s = 0; s < n; s++) seeds += has_score(n, score, s);
+    if (seeds >= STATISTICS_FEW) return statistics_bootstrap_pairs(n, score, level, key);
+    struct statistics_interval out = {.n = seeds, .low = NAN, .high = NAN};
+    double pseudo[STATISTICS_FEW];
+    double *times = malloc((size_t)(n > 0 ? n : 1) * sizeof *times);
+    INVARIANT(times);
+    for (int64_t s = 0; s < n; s++) times[s] = 1;
+    out.mean = pair_mean(n, score, times);
+    int64_t count = 0;
+    for (int64_t s = 0; s < n && seeds > 2; s++) {
+        if (!has_score(n, score, s)) continue;
+        times[s] = 0;
+        double without = pair_mean(n, score, times), m = (double)seeds;
+        times[s] = 1;
+        pseudo[count++] = m * out.mean - (m - 1) * without;
+    }
+    free(times);
+    if (seeds < 3) return out;
+    struct statistics_interval jackknife = statistics_t_interval(count, pseudo, level);
+    out.low = out.mean - (jackknife.high - jackknife.low) / 2;
+    out.high = out.mean + (jackknife.high - jackknife.low) / 2;
+    return out;
+}
+
 const char *statistics_seed_interval_name(int64_t least, int64_t most)
 {
     if (most < STATISTICS_FEW) return "Student's t intervals";

@@ -64,6 +64,12 @@ struct statistics_interval statistics_t_interval(int64_t n, const double *x, dou
 struct statistics_interval statistics_seed_interval(int64_t n, const double *x, double level,
                                                     uint64_t key);
 
+/* The same for a quantity of pairs, see statistics_bootstrap_pairs: of fewer than STATISTICS_FEW
+ * seeds each is left out once, and Student's interval is that of the pseudo-values. Local.
+ * source   Arvesen, Jackknifing U-statistics, 1969 */
+struct statistics_interval statistics_pair_interval(int64_t n, const double *score,
+                                                    double level, uint64_t key);
+
 /* What those of least to most values are called: "Student's t intervals". Local. */
 const char *statistics_seed_interval_name(int64_t least, int64_t most);
 

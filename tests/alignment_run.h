@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "linalg/all_pairs.h"
+#include "tests/alignment_confound.h"
 
 static const struct alignment_options plain = {.normalize = ALIGN_NONE, .clip = 1, .k = 10};
 static const struct alignment_null no_null = {0};
@@ -85,7 +86,7 @@ static inline double *run(MPI_Comm comm, const char *measure, struct alignment_o
         layer[m] = (struct representation){d[m], own ? x[m] : NULL, false, true};
         model[m] = (struct alignment_model){1, &layer[m]};
     }
-    struct alignment_set set = {n, count, model};
+    struct alignment_set set = {n, count, model, made_confound(n), CONFOUND_D};
     struct alignment_pair *pair = run_models(comm, measure, o, &no_null, &set);
     double *score = malloc((size_t)(count * count) * sizeof *score);
     for (int i = 0; i < count * count; i++) score[i] = pair[i].score;

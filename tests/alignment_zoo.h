@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "linalg/all_pairs.h"
+#include "tests/alignment_confound.h"
 #include "tests/alignment_inputs.h"
 
 enum { ZOO_MODELS = 12, ZOO_LAYERS = 32, ZOO_CLASSES = 5 };
@@ -53,7 +54,8 @@ static inline void zoo_bind(struct bound *b, const struct zoo *w, MPI_Comm comm)
                                                    is_logits(w, at)};
         }
     }
-    b->set = (struct alignment_set){w->n, w->n_models, b->model};
+    b->set =
+        (struct alignment_set){w->n, w->n_models, b->model, made_confound(w->n), CONFOUND_D};
 }
 
 /* A model with layers of these widths, features still to be made. */

@@ -206,7 +206,8 @@ END_TEST
 /* The models [first, first + count) of a set. */
 static struct alignment_set part_of(const struct bound *b, int64_t first, int64_t count)
 {
-    return (struct alignment_set){b->set.n, count, b->model + first};
+    return (struct alignment_set){b->set.n, count, b->model + first, b->set.confound,
+                                  b->set.confound_d};
 }
 
 /* Rows of the sets that a rank owns differ with the group: all features everywhere. */

@@ -205,6 +205,7 @@ START_TEST(test_order_of_rows_changes_no_score)
     struct alignment_task task[ALIGNMENT_MAX_TASKS];
     tasks_of_all(4, task);
     const struct alignment_measure *m = task[_i].measure;
+    if (m->confound) return; /* the inputs stay where they are */
     bool ties = !m->parameter || strcmp(m->row.name, "mutual_knn_ties") == 0;
     bool weighted = strcmp(m->row.name, "pwcca") == 0; /* unique with many rows */
     struct zoo w = zoo_random(3, weighted ? 86 : 37, 4, !ties), moved = {.n = w.n};

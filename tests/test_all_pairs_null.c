@@ -193,7 +193,8 @@ START_TEST(test_nulls_are_of_features_permuted_by_hand)
     }
     for (int k = 0; k < K; k++)
         ck_assert(is_near(most[k], most_self[k], 1e6 * within_of(task->measure)));
-    check_null(&w, task, &o, perm, &list, most);
+    /* Inputs are permuted with the rows, which is no change of the features alone. */
+    if (!task->measure->confound) check_null(&w, task, &o, perm, &list, most);
     free(perm), free(most), free(most_self), free(list.pair), free(self.pair);
     zoo_clear(&w);
 }

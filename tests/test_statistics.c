@@ -199,6 +199,35 @@ START_TEST(test_pairs_resample_seeds)
 }
 END_TEST
 
+/* Of scores that are sums of effects the pseudo-values are twice the effects: Student's interval. Of
+ * nine seeds, with noise of each pair, 95 in 100 hold the mean. */
+START_TEST(test_pairs_of_few_seeds_have_students_interval)
+{
+    enum { N = 9, TURNS = 1000 };
+    double effect[N], twice[N], score[N * N];
+    int held = 0;
+    for (int turn = 0; turn < TURNS; turn++) {
+        struct rng draw = rng_stream(6, RNG_TESTING, (uint64_t)turn);
+        for (int i = 0; i < N; i++) effect[i] = rng_normal(&draw), twice[i] = 2 * effect[i];
+        for (int a = 0; a < N; a++)
+            for (int b = 0; b <= a; b++) {
+                double noise = turn ? 0.5 * rng_normal(&draw) : 0;
+                score[a * N + b] = score[b * N + a] = effect[a] + effect[b] + noise;
+            }
+        struct statistics_interval i = statistics_pair_interval(N, score, 95, 1);
+        held += i.low <= 0 && i.high >= 0;
+        if (turn) continue;
+        struct statistics_interval t = statistics_t_interval(N, twice, 95);
+        ck_assert_double_eq_tol(i.mean, t.mean, 1e-12);
+        ck_assert_double_eq_tol(i.low, t.low, 1e-10);
+        ck_assert_double_eq_tol(i.high, t.high, 1e-10);
+    }
+    ck_assert_msg(held >= 925 && held <= 975, "%d of 1000", held);
+    ck_assert_double_nan(statistics_pair_interval(2, score, 95, 1).low);
+    ck_assert_int_eq(statistics_pair_interval(0, NULL, 95, 1).n, 0);
+}
+END_TEST
+
 START_TEST(test_pairs_leave_out_missing_scores)
 {
     double score[16];
@@ -236,6 +265,7 @@ int main(void)
     tcase_add_test(t, test_few_seeds_have_t_intervals);
     tcase_add_test(t, test_pairs_of_two_seeds_have_no_interval);
     tcase_add_test(t, test_pairs_resample_seeds);
+    tcase_add_test(t, test_pairs_of_few_seeds_have_students_interval);
     tcase_add_test(t, test_pairs_leave_out_missing_scores);
     tcase_add_test(t, test_intervals_separate_without_common_point);
     return check_run(s);
