@@ -33,14 +33,6 @@ pairs() { grep -c '"a": ' "$W/out"; } # in the JSON of the last command
 column() { # field: of all pairs in the JSON of the last command, a line each
     sed -n "s/.*\"$1\": \([^,}]*\).*/\1/p" "$W/out"
 }
-cell() { # file, dataset, model, model: a number of the matrix
-    h5dump -m %.17g -d "$2" -s "$3,$4" -c 1,1 -y "$1" | sed -n '/DATA {/{n;s/ //g;p;}'
-}
-mark() { # dataset, models, model, model: 0.125 becomes the number there
-    at=$(h5dump -p -H -d "$1" "$F" | sed -n 's/.*OFFSET //p')
-    printf '\0\0\0\0\0\0\300\077' |
-        dd of="$F" bs=1 seek=$((at + 8 * ($3 * $2 + $4))) conv=notrunc status=none
-}
 refused() { # place, fix, words...: status 2, and both are said
     place=$1 fix=$2
     shift 2
@@ -78,8 +70,8 @@ ok "little memory" align "$S" --np 2 --force --json --measure "$exact" --memory 
 cmp "$W/exact1.json" "$W/out" || fail "models in groups have other scores"
 
 # Only new pairs are computed: what was in the file, right or wrong, stays.
-mark /alignment/mutual_knn@10/score 6 0 1
-mark /alignment/mutual_knn@10/score 6 1 0
+mark "$F" /alignment/mutual_knn@10/score 6 0 1
+mark "$F" /alignment/mutual_knn@10/score 6 1 0
 first=$(cell "$F" /alignment/mutual_knn@10/score 0 2)
 ok "a third seed" ranks 2 run "$W/a.yaml" --seeds 3 -o "$S"
 ok "align again" align "$S" --np 2 --json --measure mutual_knn@10
@@ -95,10 +87,7 @@ ok "without the file" align "$S" --np 2 --json --measure mutual_knn@10
 cmp "$W/forced.json" "$W/out" || fail "grown and new scores differ"
 
 # Chance and baselines, and a model of nothing but noise.
-{
-    printf "\223NUMPY\1\0\166\0%-117s\n" "{'descr': '|i1', 'fortran_order': False, 'shape': (128, 8)}"
-    seq 5000 | gzip -n | tail -c 2000 | head -c 1024
-} >"$W/noise.npy"
+noise 128 8 1 >"$W/noise.npy"
 ok "import" "$SHOAL" import "$S" "$W/noise.npy" --model noise --probe test
 ok "a null and baselines" align "$S" --np 2 --json --measure mutual_knn@10,cka_unbiased --permutations 19 \
     --baselines untrained,input,random
@@ -141,7 +130,7 @@ i=0
 while read -r figure; do
     i=$((i + 1))
     grep -q "<b>Figure $i\\. $figure" "$W/report/index.html" || fail "figure $i is not '$figure'"
-    [ -s "$W/report/fig$i.svg" ] && [ -s "$W/report/fig$i.csv" ] || fail "figure $i is not drawn"
+    [ -s "$W/report/fig$i.svg" ] || fail "figure $i is not drawn"
 done <<'F'
 mutual_knn@10 between all networks
 networks by cka, model.width

@@ -44,6 +44,21 @@ same() { # store, store, group...: the groups hold the same bits
     done
 }
 
+cell() { # file, dataset, row, column: a number of a matrix
+    h5dump -m %.17g -d "$2" -s "$3,$4" -c 1,1 -y "$1" | sed -n '/DATA {/{n;s/ //g;p;}'
+}
+
+mark() { # file, dataset, columns, row, column: 0.125 becomes the number there
+    at=$(h5dump -p -H -d "$2" "$1" | sed -n 's/.*OFFSET //p')
+    printf '\0\0\0\0\0\0\300\077' |
+        dd of="$1" bs=1 seek=$((at + 8 * ($3 * $4 + $5))) conv=notrunc status=none
+}
+
+noise() { # rows, columns, number: an .npy file of noise, another for every number
+    printf "\223NUMPY\1\0\166\0%-117s\n" "{'descr': '|i1', 'fortran_order': False, 'shape': ($1, $2)}"
+    seq "${3}000000" "${3}030000" | gzip -n | tail -c +2000 | head -c $(($1 * $2))
+}
+
 numbers() { # store: id, state, seed, settings and metrics of every trial, in the order of ids
     "$SHOAL" export "$1" --csv | awk -F, '
         NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i
