@@ -185,7 +185,8 @@ static void write_words(const struct trend *d)
     if (d->best >= 0) text_add(&f->caption, " (%.3g), which has no point", d->best_value);
     text_add(&f->caption, ". ");
     add_rho(d, &f->caption);
-    text_add(&f->caption, ", without intervals: the points share networks.");
+    text_add(&f->caption, "; in brackets 95 %% intervals by leaving out each network once, "
+                          "rough where the points share networks.");
     if (absent > 0)
         text_add(&f->caption, " %lld network%s no point: no such value or score.",
                  (long long)absent, absent > 1 ? "s have" : " has");

@@ -13,6 +13,7 @@ struct adding {
     struct results *r;
     struct arena *arena;
     int64_t n_before, n_after;
+    int n_axes_before;
     bool failed; /* no memory */
 };
 
@@ -128,18 +129,31 @@ static void add_row(struct adding *x, int64_t t, const char *name, uint64_t id)
     }
 }
 
+/* The axis of that name among the new ones, or one more. */
+static struct results_axis *need_axis(struct adding *x, const char *name)
+{
+    for (int i = x->n_axes_before; i < x->r->n_axes; i++)
+        if (strcmp(x->r->axis[i].name, name) == 0) return &x->r->axis[i];
+    return add_axis(x, name);
+}
+
 static void add_attributes(struct adding *x, int64_t t, const struct imported_model *m,
                            struct results_axis *modality)
 {
+    if (modality && *m->modality) set_text(x, modality, t, m->modality);
     for (int i = 0; i < m->n_attributes; i++) {
-        if (!m->attribute[i].is_number) continue;
+        if (!m->attribute[i].is_number) {
+            struct results_axis *axis = need_axis(x, m->attribute[i].key);
+            if (!axis) return;
+            set_text(x, axis, t, m->attribute[i].text);
+            continue;
+        }
         struct results_metric *metric = need_metric(x, m->attribute[i].key);
         struct results_metric *step = need_metric(x, "step");
         if (!metric || !step) return;
         metric->value[t * x->r->n_records] = m->attribute[i].number;
         step->value[t * x->r->n_records] = 0;
     }
-    if (modality && *m->modality) set_text(x, modality, t, m->modality);
 }
 
 static bool is_model(const struct results_model *model, int64_t n, const char *name)
@@ -186,8 +200,11 @@ enum err_code results_add_models(struct results *r, struct arena *arena,
     for (int64_t i = 0; i < n_models; i++) more += model[i].trial < 0;
     for (int i = 0; i < n_imported; i++) more += !is_model(model, n_models, imported[i].name);
     if (more == 0) return ERR_OK;
-    struct adding x = {
-        .r = r, .arena = arena, .n_before = r->n_trials, .n_after = r->n_trials + more};
+    struct adding x = {.r = r,
+                       .arena = arena,
+                       .n_before = r->n_trials,
+                       .n_after = r->n_trials + more,
+                       .n_axes_before = r->n_axes};
     if (r->n_records == 0) r->n_records = 1;
     grow(&x);
     i_model = add_axis(&x, "model") ? r->n_axes - 1 : -1;

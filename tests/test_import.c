@@ -522,10 +522,11 @@ START_TEST(test_a_store_of_models_alone_has_no_trials)
     struct made a = {"x", "<f4", 2, {4, 2}, false, 1};
     made_npy("a.npy", &a, 1);
     imported("a", "a.npy");
-    struct imported_attribute size;
+    struct imported_attribute known[2];
     struct imported_model m = called("b");
-    ck_assert(imported_attribute_set(&size, "size", "7e9"));
-    m.n = 4, m.n_layers = 1, m.n_attributes = 1, m.attribute = &size;
+    ck_assert(imported_attribute_set(&known[0], "size", "7e9"));
+    ck_assert(imported_attribute_set(&known[1], "family", "llama"));
+    m.n = 4, m.n_layers = 1, m.n_attributes = 2, m.attribute = known;
     m.layer = (char[1][IMPORTED_NAME]){"x"}, m.d = (int64_t[1]){2};
     strcpy(m.modality, "text");
     const float x[8] = {1, 2, 3}, *const layers[1] = {x};
@@ -538,6 +539,7 @@ START_TEST(test_a_store_of_models_alone_has_no_trials)
     ck_assert_str_eq(results_axis(r, "model")->text[1], "b");
     ck_assert_str_eq(results_axis(r, "modality")->text[0], "");
     ck_assert_str_eq(results_axis(r, "modality")->text[1], "text");
+    ck_assert_str_eq(results_axis(r, "family")->text[1], "llama");
     ck_assert(isnan(results_last(r, results_metric(r, "size"), 0)));
     ck_assert(results_last(r, results_metric(r, "size"), 1) == 7e9);
     results_destroy(r);
