@@ -72,8 +72,8 @@ static bool same_layer(const struct spectra_row *a, const struct spectra_row *b)
 }
 
 /* Takes over the old rows; a model of which a layer is not there is missing. An unreadable file
- * is made anew. Local to rank 0. */
-static void adopt(struct finder *x, bool force)
+ * is made anew. Returns whether it has rows of models that are gone. Local to rank 0. */
+static bool adopt(struct finder *x, bool force)
 {
     struct spectra old;
     bool any = !force && spectra_read(x->models.path, &old, NULL) == ERR_OK;
@@ -92,7 +92,9 @@ static void adopt(struct finder *x, bool force)
             row->trial = trial;
         }
     }
+    bool stale = any && old.n != x->all.n;
     if (any) spectra_clear(&old);
+    return stale;
 }
 
 /* ---- one layer ---- */
@@ -257,9 +259,10 @@ static enum err_code find_all(struct finder *x, const struct align_request *requ
 {
     int64_t M = x->models.set.n_models, size = group_size(x, request->memory_gb);
     TRY(comm_agree(x->comm, make_rows(x, e), e));
-    if (x->rank == 0) adopt(x, request->force);
+    int stale = x->rank == 0 && adopt(x, request->force);
+    MPI_Bcast(&stale, 1, MPI_INT, 0, x->comm);
     MPI_Bcast(x->missing, comm_int(M), MPI_BYTE, 0, x->comm);
-    if (!any_missing(x, 0, M)) return ERR_OK;
+    if (!any_missing(x, 0, M) && !stale) return ERR_OK;
     /* what is kept must reach rank 0 again with what its owner sends */
     MPI_Bcast(x->all.row, comm_int(x->all.n * (int64_t)sizeof *x->all.row), MPI_BYTE, 0,
               x->comm);

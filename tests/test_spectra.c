@@ -277,6 +277,10 @@ START_TEST(test_layers_without_numbers_have_rows)
     MPI_Barrier(MPI_COMM_WORLD);
     if (rank_of_world() == 0) unlink(imported_path(store, "elsewhere", path, sizeof path));
     MPI_Barrier(MPI_COMM_WORLD);
+    ck_assert_int_eq(find(raw, &e), ERR_OK); /* it is gone */
+    s = read_all();
+    ck_assert_int_eq(s.n, ROWS_OF_ALL);
+    spectra_clear(&s);
 }
 END_TEST
 
