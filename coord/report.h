@@ -20,8 +20,8 @@ extern const struct table table_shows;   /* mean, mean_ci, mean_sd */
 extern const struct table figure_types;  /* struct figure_type of figure.h */
 
 /* Writes into the folder dir (made if missing) figN.{csv,gp,tex,pdf,svg}, tableN.{tex,csv} and
- * index.html, and scaling.{csv,json} of a store with fits, each whole or not at all. A spec without figures gets a default set: each metric
- * against the first setting that is a number, the matrix of the first alignment measure.
+ * index.html, and scaling.{csv,json} of a store with fits, each whole or not at all. A spec
+ * without figures gets a default set: each metric against the first setting that is a number, the matrix of the first alignment measure.
  * summary (may be NULL) receives the question and what the figures say, in lines of text.
  * Without gnuplot .pdf and .svg are left out with a warning to stderr.
  *

@@ -15,8 +15,8 @@ struct results_model {
 
 /* Appends a row for every model that is no trial, and for every imported model that is not among
  * them. They are done; their row in the store is -1; a new axis `model` has their names and ""
- * for trials; numbers among the attributes of imported models are metrics, their modality and other
- * texts are axes; what only trials have is "" or -infinity. `untrained:ID` has the settings of that trial.
+ * for trials; numbers among the attributes of imported models are metrics, their modality and other texts
+ * are axes; what only trials have is "" or -infinity. `untrained:ID` has that trial's settings.
  * Nothing changes in a store of trials alone. Local.
  * errors   those of imported_list; ERR_NOMEM */
 enum err_code results_add_models(struct results *r, struct arena *arena,

@@ -61,8 +61,8 @@ struct series_query {
 };
 
 /* Collects the points, of metric after metric. Of a metric: one value a seed, the mean over all
- * trials of that seed at the point; interval over seeds. Of a measure: the mean over pairs of trials that differ in
- * their seed alone; interval by resampling seeds. Only trials that are done count.
+ * trials of that seed at the point; interval over seeds. Of a measure: the mean over pairs of
+ * trials that differ in their seed alone; interval over seeds, see statistics_pair_interval. Only trials that are done count.
  * errors   ERR_CONFIG: an unknown y, x, hue or filter, naming the known ones
  * same     bits for the same store
  * Local. Clear it with series_clear also after a failure. */
