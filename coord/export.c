@@ -180,7 +180,7 @@ enum err_code export_rows(const struct results *r, FILE *out, bool json, bool re
     fputs(w.format->begin, out);
     if (!w.format->named) write_header(&w, r);
     for (int64_t t = 0; t < r->n_trials; t++)
-        if (r->origin[t] != RESULTS_BASELINE && filter_match(r, filter, t))
+        if (results_origin(r, t) != RESULTS_BASELINE && filter_match(r, filter, t))
             write_trial(&w, r, t, records, at);
     fputs(w.format->end, out);
     if (fflush(out) != 0 || ferror(out))

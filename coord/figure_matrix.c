@@ -335,7 +335,9 @@ static struct statistics_interval mean_of_pairs(struct matrix *x, int depth, boo
         for (int64_t j = 0; j < x->n; j++) {
             int64_t a = x->node[i].trial, b = x->node[j].trial;
             uint64_t s = x->r->seed[a], t = x->r->seed[b];
-            if (x->r->origin[a] != RESULTS_TRIAL || x->r->origin[b] != RESULTS_TRIAL) continue;
+            if (results_origin(x->r, a) != RESULTS_TRIAL ||
+                results_origin(x->r, b) != RESULTS_TRIAL)
+                continue;
             if (s == t || isnan(score(x, i, j)) || together(x, i, j, depth) != want) continue;
             sum[(int64_t)s * S + (int64_t)t] += score(x, i, j);
             sum[S * S + (int64_t)s * S + (int64_t)t]++;

@@ -36,7 +36,7 @@ enum err_code figure_trials_find(const struct results *r, const struct figure_sp
     out->trial = arena_array(&out->arena, (size_t)r->n_trials + 1, sizeof *out->trial);
     if (!key || !out->trial) return ERR(e, ERR_NOMEM, "no memory to sort the trials");
     for (int64_t t = 0; t < r->n_trials; t++) {
-        bool shown = r->origin[t] != RESULTS_BASELINE ||
+        bool shown = results_origin(r, t) != RESULTS_BASELINE ||
                      spec->type == table_find(&figure_types, "map"); /* means leave them out */
         if (!shown || !filter_match(r, filter, t)) continue;
         if (r->state[t] == TRIAL_DONE)

@@ -65,8 +65,8 @@ static void add_states(const struct results *r, struct text *out)
     int64_t count[TRIAL_STATES] = {0};
     int64_t trials = 0, imported = 0;
     for (int64_t t = 0; t < r->n_trials; t++) {
-        imported += r->origin[t] == RESULTS_IMPORTED;
-        if (r->origin[t] != RESULTS_TRIAL) continue;
+        imported += results_origin(r, t) == RESULTS_IMPORTED;
+        if (results_origin(r, t) != RESULTS_TRIAL) continue;
         count[r->state[t]]++;
         trials++;
     }

@@ -55,7 +55,7 @@ struct results {
     char name[64];    /* of the sweep */
     int64_t n_trials, n_records;
     int64_t *row;    /* in the store; -1: a model that is no trial, see results_models.h */
-    uint8_t *origin; /* enum results_origin */
+    uint8_t *origin; /* see results_origin; NULL: all are trials */
     uint64_t *id, *seed;
     uint8_t *state; /* enum trial_state */
     double *seconds;
@@ -82,6 +82,8 @@ struct results {
  * errors   ERR_IO names the store; ERR_FORMAT says what it lacks */
 enum err_code results_read(const char *store_path, struct results **out, struct err *e);
 void results_destroy(struct results *r);
+
+enum results_origin results_origin(const struct results *r, int64_t row);
 
 const struct results_axis *results_axis(const struct results *r, const char *name);
 const struct results_metric *results_metric(const struct results *r, const char *name);

@@ -5,6 +5,11 @@
 #include "base/text.h"
 #include "coord/results.h"
 
+enum results_origin results_origin(const struct results *r, int64_t row)
+{
+    return r->origin ? r->origin[row] : RESULTS_TRIAL;
+}
+
 const struct results_axis *results_axis(const struct results *r, const char *name)
 {
     for (int i = 0; i < r->n_axes; i++)

@@ -108,7 +108,8 @@ static enum err_code find_names(struct gather *g, struct err *e)
     g->chosen = arena_array(&g->arena, (size_t)g->r->n_trials, sizeof *g->chosen);
     if (!g->chosen) return nomem(e);
     for (int64_t t = 0; t < g->r->n_trials; t++)
-        g->chosen[t] = g->r->origin[t] == RESULTS_TRIAL && filter_match(g->r, filter, t);
+        g->chosen[t] =
+            results_origin(g->r, t) == RESULTS_TRIAL && filter_match(g->r, filter, t);
     return ERR_OK;
 }
 
