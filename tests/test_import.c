@@ -573,10 +573,10 @@ START_TEST(test_damaged_files_never_crash)
     const struct kind *k = &kinds[_i];
     struct rng r = rng_stream(1, RNG_TESTING, (uint64_t)_i);
     bool slow = k->put == made_h5 || k->put == made_h5_packed; /* a process each */
-    int kept = 0, rounds = slow ? 100 : 300;
+    int kept = 0, rounds = slow ? 60 : 150;
     k->put(k->file, in, k->many ? 3 : 1);
     file_get(k->file, &whole);
-    size_t step = whole.length / (slow ? 40 : 150) + 1;
+    size_t step = whole.length / (slow ? 25 : 80) + 1;
     for (size_t length = 0; length < whole.length; length += step) {
         file_put(k->file, whole.at, length);
         ck_assert_msg(!survives(k->file), "%s cut at %zu", k->file, length);
