@@ -15,6 +15,7 @@
 #include "linalg/calibration.h"
 
 enum { KEEP_S = 10 }; /* seconds between two writes of what was found */
+enum { MOST_BORDERS = 8 };
 
 /* A measure to run. */
 struct wanted {
@@ -336,6 +337,33 @@ static bool any_missing(const struct aligner *x, const struct wanted *w, int64_t
     return false;
 }
 
+/* Where the group that begins at a model ends: at `size` models, and with split where models that
+ * have been compared border on new ones, so that no product is made of the former alone. */
+static int64_t group_end(const struct aligner *x, const struct wanted *w, int64_t first,
+                         int64_t size, bool split)
+{
+    int64_t M = x->models.set.n_models, end = first + 1;
+    while (end < M && end - first < size &&
+           (!split || w->missing[end * M + end] == w->missing[first * M + first]))
+        end++;
+    return end;
+}
+
+/* Have models come to others that are compared already? A run that was killed leaves no such
+ * order. Features of a group are read again for every other: not for many borders. */
+static bool has_newcomers(const struct aligner *x, const struct wanted *w)
+{
+    int64_t M = x->models.set.n_models, borders = 0;
+    for (int64_t a = 0; a < M; a++) {
+        if (a) borders += w->missing[a * M + a] != w->missing[(a - 1) * M + a - 1];
+        for (int64_t b = a; b < M; b++) {
+            bool is_new = w->missing[a * M + a] || w->missing[b * M + b];
+            if (is_new != (w->missing[a * M + b] != 0)) return false;
+        }
+    }
+    return borders <= MOST_BORDERS;
+}
+
 /* Tasks with the same missing pairs, over all groups. Collective. */
 static enum err_code run_tasks(struct aligner *x, const struct alignment_task *task, int n,
                                const struct wanted *w, struct err *e)
@@ -345,11 +373,13 @@ static enum err_code run_tasks(struct aligner *x, const struct alignment_task *t
     const struct alignment_null null = {x->options.null.permutations, x->perm,
                                         x->options.null.alpha, x->options.null.within_class};
     struct alignment_sink sink = {take, x};
+    bool split = has_newcomers(x, w);
     uint8_t *wanted = arena_array(&x->arena, (size_t)size, (size_t)size);
     TRY(comm_agree(x->comm, wanted ? ERR_OK : ERR(e, ERR_NOMEM, "no memory for pairs"), e));
-    for (int64_t i = 0; i < M; i += size)
-        for (int64_t j = i; j < M; j += size) {
-            int64_t in_a = M - i < size ? M - i : size, in_b = M - j < size ? M - j : size;
+    for (int64_t i = 0; i < M; i = group_end(x, w, i, size, split))
+        for (int64_t j = i; j < M; j = group_end(x, w, j, size, split)) {
+            int64_t in_a = group_end(x, w, i, size, split) - i;
+            int64_t in_b = group_end(x, w, j, size, split) - j;
             if (!any_missing(x, w, i, in_a, j, in_b)) continue;
             if (loaded != i) TRY(align_models_load(&x->models, 0, i, in_a, &a, e));
             loaded = i;
