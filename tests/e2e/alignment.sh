@@ -101,6 +101,9 @@ column q_value | awk '!($1 > 0.05 - 1e-12 && $1 <= 1) { bad = 1 } END { exit bad
 for name in untrained: baseline:input baseline:random; do
     grep -q "\"b\": \"$name" "$W/out" || fail "no $name"
 done
+ok "baselines are no trials" "$SHOAL" export "$S" --csv
+! grep -q 'baseline:\|untrained:' "$W/out" || fail "baselines among the trials"
+[ "$(wc -l <"$W/out")" = 11 ] || fail "$(wc -l <"$W/out") lines for 9 trials and noise"
 rm "$S.d/imported/noise.h5"
 ok "a model is forgotten" align "$S" --np 2 --json --measure mutual_knn@10 --permutations 19
 [ "$(pairs)" = 36 ] || fail "$(pairs) pairs without noise and baselines"
